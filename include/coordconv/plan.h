@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * plan.h - a model compiled for given input shapes.
+ *
+ * A plan holds the chosen kernels, one arena for all activations, gradients and
+ * scratch, and staging copies of bound tensors. Running it allocates nothing.
+ *
+ * Thread safety: one thread at a time per plan. Plans of one model may run at
+ * once as long as none of them trains (see threading in the documentation).
+ */
+#ifndef COORDCONV_PLAN_H
+#define COORDCONV_PLAN_H
+
+#include <coordconv/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct coordconv_plan coordconv_plan;
+
+/** The shape of one input, for extents the model leaves open. */
+typedef struct coordconv_input_shape {
+    const char *name;
+    int32_t ndim;
+    uint32_t reserved;                 /* 0 */
+    int64_t shape[COORDCONV_MAX_NDIM]; /* the first ndim count; the rest 0 */
+} coordconv_input_shape;
+
+typedef struct coordconv_plan_desc {
+    uint32_t struct_size;
+    int32_t mode;                        /* COORDCONV_INFERENCE (default) or COORDCONV_TRAINING */
+    int64_t batch;                       /* extent of every open axis 0; default 1 */
+    const coordconv_input_shape *inputs; /* for other open extents; default none */
+    int32_t input_count;                 /* length of inputs */
+    int32_t input_gradients; /* training: 1 also computes gradients of float inputs; default 0 */
+    const char *loss;        /* training: the scalar output to differentiate; default "loss" */
+    void *arena;             /* 64-byte aligned memory to use instead of allocating; default none */
+    size_t arena_bytes;      /* its size, at least coordconv_plan_arena_size() */
+} coordconv_plan_desc;
+
+/**
+ * Compile a model. desc may be NULL: inference, batch 1. Inputs and layers that
+ * no output (in training: neither the loss nor another output) depends on are
+ * left out. Since 0.1.
+ *
+ * Returns COORDCONV_OK, the first error of the model's building, COORDCONV_ERR_ABI,
+ * COORDCONV_ERR_INVALID, COORDCONV_ERR_SHAPE (with the node and both shapes in the
+ * message), COORDCONV_ERR_DTYPE, COORDCONV_ERR_NOT_FOUND (an input or loss not
+ * in the model), COORDCONV_ERR_STATE (a model without outputs) or
+ * COORDCONV_ERR_NOMEM.
+ */
+COORDCONV_API coordconv_status coordconv_plan_new(coordconv_model *model,
+                                                  const coordconv_plan_desc *desc,
+                                                  coordconv_plan **out);
+
+/** Bytes of arena that coordconv_plan_new() with this desc needs. Since 0.1. Returns as
+ * coordconv_plan_new. */
+COORDCONV_API coordconv_status coordconv_plan_arena_size(coordconv_model *model,
+                                                         const coordconv_plan_desc *desc,
+                                                         size_t *bytes);
+
+/** Add a reference; returns its argument. Since 0.1. */
+COORDCONV_API coordconv_plan *coordconv_plan_ref(coordconv_plan *plan);
+
+/** Drop a reference. Since 0.1. */
+COORDCONV_API void coordconv_plan_unref(coordconv_plan *plan);
+
+/**
+ * Bind a tensor to an input or output by name, replacing an earlier one (NULL
+ * unbinds). An input is read at each run, an output written at its end. Shapes
+ * must be equal; strides and dtype may be any, what is not row-major in the
+ * plan's dtype is converted on the way. The plan keeps a reference. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND or
+ * COORDCONV_ERR_SHAPE.
+ */
+COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
+                                                   coordconv_tensor *tensor);
+
+/**
+ * Forward pass; of a training plan, forward and backward pass. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, a class label out of
+ * range) or COORDCONV_ERR_STATE (an input not bound).
+ */
+COORDCONV_API coordconv_status coordconv_plan_run(coordconv_plan *plan);
+
+/** Forward pass only. Since 0.1. Returns as coordconv_plan_run. */
+COORDCONV_API coordconv_status coordconv_plan_forward(coordconv_plan *plan);
+
+/**
+ * Backward pass after a forward pass: fills the gradient buffer. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL) or COORDCONV_ERR_STATE (no
+ * training plan, or no forward pass since the last backward pass).
+ */
+COORDCONV_API coordconv_status coordconv_plan_backward(coordconv_plan *plan);
+
+/**
+ * The value of an output after a forward pass, as a row-major tensor inside the
+ * arena, a reference added: valid until the next run. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND
+ * or COORDCONV_ERR_NOMEM.
+ */
+COORDCONV_API coordconv_status coordconv_plan_output(coordconv_plan *plan, const char *name,
+                                                     coordconv_tensor **out);
+
+/**
+ * The gradient of an input of a training plan made with input_gradients, as
+ * coordconv_plan_output. Since 0.1.
+ *
+ * Returns as coordconv_plan_output, and COORDCONV_ERR_STATE for other plans.
+ */
+COORDCONV_API coordconv_status coordconv_plan_input_gradient(coordconv_plan *plan, const char *name,
+                                                             coordconv_tensor **out);
+
+/** Number of trained parameter tensors of a training plan; 0 otherwise. Since 0.1. */
+COORDCONV_API int32_t coordconv_plan_parameter_count(const coordconv_plan *plan);
+
+/**
+ * Parameter tensor `index` of a training plan: layers in the order of their
+ * first application, in each weight before bias. Any of the outputs may be
+ * NULL. name ("conv1.weight") and tensor are borrowed from the plan. offset is where the
+ * parameter's gradient begins in the flat buffers, in elements; parameters
+ * follow each other there without gaps, each row-major. Since 0.1.
+ *
+ * Returns COORDCONV_OK or COORDCONV_ERR_INVALID (NULL, index).
+ */
+COORDCONV_API coordconv_status coordconv_plan_parameter(const coordconv_plan *plan, int32_t index,
+                                                        const char **name, int64_t *offset,
+                                                        coordconv_tensor **tensor);
+
+/**
+ * All gradients of a training plan as one float32 vector, a reference added:
+ * what an all-reduce or a gradient clip works on. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL) or COORDCONV_ERR_STATE (no
+ * training plan).
+ */
+COORDCONV_API coordconv_status coordconv_plan_gradients(coordconv_plan *plan,
+                                                        coordconv_tensor **out);
+
+/** Copy all parameters of a training plan into a vector laid out like the gradients. Since 0.1. */
+COORDCONV_API coordconv_status coordconv_plan_get_parameters(const coordconv_plan *plan,
+                                                             coordconv_tensor *flat);
+
+/** Copy such a vector into the parameters. Since 0.1. Both return OK, INVALID, SHAPE or STATE. */
+COORDCONV_API coordconv_status coordconv_plan_set_parameters(coordconv_plan *plan,
+                                                             const coordconv_tensor *flat);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* COORDCONV_PLAN_H */
