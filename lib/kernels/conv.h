@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conv.h - the inner loops every convolution, transposed convolution and linear
+ * layer here comes down to: a run of pixels times a panel of output channels.
+ *
+ * A pixel's inputs are `segments` runs of `segment_length` consecutive values;
+ * run s begins at a + pixel * a_stride + offset[s]. A 1x1 convolution over C
+ * channels is one run of C. A KH x KW convolution without dilation is KH runs
+ * of KW * C: neighbouring taps of a row lie side by side. Borders are not known
+ * here: the caller points at an input that has been padded.
+ *
+ * nr is the panel's width; weights are packed [segments][segment_length][nr],
+ * zero in the channels that are not there. A panel of nr = 1 has its vectors
+ * along the run instead, for layers with very few output channels.
+ */
+#ifndef CCONV_KERNELS_CONV_H
+#define CCONV_KERNELS_CONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/real.h"
+
+/* What is done to a sum before it is stored; LEAKY multiplies negatives by slope. */
+enum cconv_activation {
+    CCONV_ACT_NONE,
+    CCONV_ACT_RELU,
+    CCONV_ACT_LEAKY,
+    CCONV_ACT_SIGMOID, /* eltwise only, never asked of a panel */
+    CCONV_ACT_TANH     /* eltwise only, never asked of a panel */
+};
+
+/* c[p][o] = act(init[p][o] + sum_{s,k} a[p * a_stride + offset[s] + k] * b[s][k][o])
+ * for 0 <= p < pixels, 0 <= o < channels. Strides in elements.
+ *
+ * The sum of one (p, o) is made in an order that does not depend on p, pixels
+ * or channels, so results do not depend on how pixels are split into calls. */
+struct cconv_panel_forward {
+    size_t pixels;
+    size_t channels; /* 1 .. nr */
+    size_t segments;
+    size_t segment_length;
+    const ptrdiff_t *offset; /* [segments] */
+    const cconv_real *a;
+    ptrdiff_t a_stride;
+    const cconv_real *b;    /* 64-byte aligned when nr is a multiple of 16 */
+    const cconv_real *init; /* NULL: zero */
+    ptrdiff_t init_stride;  /* 0: one bias for all pixels */
+    cconv_real *c;
+    ptrdiff_t c_stride;
+    enum cconv_activation act; /* NONE, RELU or LEAKY */
+    cconv_real slope;
+};
+
+typedef void cconv_panel_forward_fn(const struct cconv_panel_forward *p);
+
+/* w[s][k][o] += sum_{r,p} a[r * a_row + p * a_stride + offset[s] + k] * g[r * g_row + p * g_stride
+ * + o] for 0 <= r < rows, 0 <= p < pixels, 0 <= o < channels; w is [segments][segment_length][nr]
+ * and its columns from channels on are left alone or stay zero. */
+struct cconv_panel_grad {
+    size_t rows;
+    size_t pixels;
+    size_t channels; /* 1 .. nr */
+    size_t segments;
+    size_t segment_length;
+    const ptrdiff_t *offset; /* [segments] */
+    const cconv_real *a;
+    ptrdiff_t a_row;
+    ptrdiff_t a_stride;
+    const cconv_real *g;
+    ptrdiff_t g_row;
+    ptrdiff_t g_stride;
+    cconv_real *w;
+};
+
+typedef void cconv_panel_grad_fn(const struct cconv_panel_grad *p);
+
+/* A width and the two loops for it, chosen together because they share the packing. */
+struct cconv_panel {
+    size_t nr;
+    cconv_panel_forward_fn *forward;
+    cconv_panel_grad_fn *grad;
+    /* Measured forward times, in nanoseconds of a core of 2024; only ratios matter. */
+    float pixel_cost;   /* of a pixel, whatever its products */
+    float product_cost; /* of each product */
+};
+
+#define CCONV_MAX_PANELS 4
+
+/* Panels in order of width. */
+struct cconv_conv_kernels {
+    size_t count;
+    struct cconv_panel panel[CCONV_MAX_PANELS];
+};
+
+/* The panel that wastes least for this many output channels and this many
+ * products a sum (segments * segment_length). */
+const struct cconv_panel *cconv_panel_choose(const struct cconv_conv_kernels *k, size_t channels,
+                                             size_t products);
+
+void cconv_conv_init_ref(struct cconv_conv_kernels *k);
+void cconv_conv_init_avx2(struct cconv_conv_kernels *k);   /* where built: CCONV_HAVE_AVX2 */
+void cconv_conv_init_avx512(struct cconv_conv_kernels *k); /* where built: CCONV_HAVE_AVX512 */
+
+#endif /* CCONV_KERNELS_CONV_H */

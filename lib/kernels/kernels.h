@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * kernels.h - the table of inner loops a context uses.
+ *
+ * Kernels take raw pointers and counts of elements, allocate nothing and cannot
+ * fail. The table is filled with the reference set (plain C), then each
+ * instruction set the processor has and the context allows replaces what it
+ * does better. A slot without a tuned kernel stays correct.
+ */
+#ifndef CCONV_KERNELS_KERNELS_H
+#define CCONV_KERNELS_KERNELS_H
+
+#include "kernels/conv.h"
+#include "kernels/eltwise.h"
+#include "kernels/loss.h"
+#include "kernels/norm.h"
+#include "kernels/pool.h"
+#include "kernels/reduce.h"
+
+struct cconv_kernels {
+    const char *isa; /* best set in use: "reference", "avx2", "avx512" */
+    struct cconv_conv_kernels conv;
+    struct cconv_eltwise_kernels eltwise;
+    struct cconv_pool_kernels pool;
+    struct cconv_norm_kernels norm;
+    struct cconv_loss_kernels loss;
+    struct cconv_reduce_kernels reduce;
+};
+
+/* Best COORDCONV_ISA_* of this processor and this build. */
+int32_t cconv_cpu_isa(void);
+
+/* Fill the table with the best set up to max_isa, COORDCONV_ISA_REFERENCE or above. */
+void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa);
+
+#endif /* CCONV_KERNELS_KERNELS_H */

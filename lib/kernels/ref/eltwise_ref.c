@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * eltwise_ref.c - elementwise kernels in plain C.
+ */
+#include "kernels/eltwise.h"
+
+#include <string.h>
+
+static void relu(size_t n, const cconv_real *x, cconv_real *y)
+{
+    /* Asked this way round, a NaN is not turned into a 0. */
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] <= 0 ? 0 : x[i];
+}
+
+/* One of the two terms is 0; adding them leaves no branch in the loop. */
+static void leaky(cconv_real slope, size_t n, const cconv_real *x, cconv_real *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        const cconv_real high = x[i] <= 0 ? 0 : x[i], low = x[i] > 0 ? 0 : x[i];
+        y[i] = high + slope * low;
+    }
+}
+
+static void sigmoid(size_t n, const cconv_real *x, cconv_real *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = 1 / (1 + cconv_math_exp(-x[i]));
+}
+
+static void hyperbolic_tangent(size_t n, const cconv_real *x, cconv_real *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = cconv_math_tanh(x[i]);
+}
+
+static void act_forward(enum cconv_activation act, cconv_real slope, size_t n, const cconv_real *x,
+                        cconv_real *y)
+{
+    switch (act) {
+    case CCONV_ACT_NONE:
+        memmove(y, x, n * sizeof *y);
+        break;
+    case CCONV_ACT_RELU:
+        relu(n, x, y);
+        break;
+    case CCONV_ACT_LEAKY:
+        leaky(slope, n, x, y);
+        break;
+    case CCONV_ACT_SIGMOID:
+        sigmoid(n, x, y);
+        break;
+    case CCONV_ACT_TANH:
+        hyperbolic_tangent(n, x, y);
+        break;
+    }
+}
+
+/* The slope is never negative, so y > 0 says x > 0. */
+static void leaky_backward(cconv_real slope, size_t n, const cconv_real *y, const cconv_real *dy,
+                           cconv_real *dx)
+{
+    const cconv_real steps[2] = { slope, 1 };
+
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * steps[y[i] > 0];
+}
+
+static void relu_backward(size_t n, const cconv_real *y, const cconv_real *dy, cconv_real *dx)
+{
+    for (size_t i = 0; i < n; i++) {
+        const cconv_real d = dy[i];
+        dx[i] = y[i] > 0 ? d : 0;
+    }
+}
+
+static void act_backward(enum cconv_activation act, cconv_real slope, size_t n, const cconv_real *y,
+                         const cconv_real *dy, cconv_real *dx)
+{
+    switch (act) {
+    case CCONV_ACT_NONE:
+        memmove(dx, dy, n * sizeof *dx);
+        break;
+    case CCONV_ACT_RELU:
+        relu_backward(n, y, dy, dx);
+        break;
+    case CCONV_ACT_LEAKY:
+        leaky_backward(slope, n, y, dy, dx);
+        break;
+    case CCONV_ACT_SIGMOID:
+        for (size_t i = 0; i < n; i++)
+            dx[i] = dy[i] * (y[i] * (1 - y[i]));
+        break;
+    case CCONV_ACT_TANH:
+        for (size_t i = 0; i < n; i++)
+            dx[i] = dy[i] * (1 - y[i] * y[i]);
+        break;
+    }
+}
+
+static void add(size_t n, const cconv_real *x, const cconv_real *y, cconv_real *z)
+{
+    for (size_t i = 0; i < n; i++)
+        z[i] = x[i] + y[i];
+}
+
+static void multiply(size_t n, const cconv_real *x, const cconv_real *y, cconv_real *z)
+{
+    for (size_t i = 0; i < n; i++)
+        z[i] = x[i] * y[i];
+}
+
+static void scale(size_t n, cconv_real factor, const cconv_real *x, cconv_real *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = factor * x[i];
+}
+
+void cconv_eltwise_init_ref(struct cconv_eltwise_kernels *k)
+{
+    k->act_forward = act_forward;
+    k->act_backward = act_backward;
+    k->add = add;
+    k->multiply = multiply;
+    k->scale = scale;
+}

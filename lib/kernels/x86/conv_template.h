@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conv_template.h - panels with vectors of output channels in the registers.
+ *
+ * One algorithm for every width and instruction set. The file that includes it
+ * has included x86/unroll.h and defines for all panels
+ *
+ *   V(op)               intrinsic `op` of the vectors in use: MM and op
+ *   part_of(n)          the PART with the first n lanes, all of them if there are not so many
+ *   LOAD_PART(p, part)  0 in other lanes, whose memory is not touched
+ *   STORE_PART(p, part, v)
+ *   RELU(v), LEAKY(v, slope)
+ *
+ * and anew for each panel, undefined again at the end of this file,
+ *
+ *   VEC, LANES, MM      the vector of floats, its length, how its intrinsics begin: _mm256_
+ *   PART                type that says which lanes are there
+ *   VECTORS             vectors a row of the panel; its width is VECTORS * LANES
+ *   TILE                most pixels (forward) or products (grad) at once: 6, 12 or 24
+ *   NAME(x)             x with a suffix of its own
+ *
+ * Both loops hold TILE * VECTORS sums in registers. A step takes VECTORS loads
+ * and TILE broadcasts from memory for TILE * VECTORS multiply-adds, so it is
+ * bound by arithmetic where a processor loads as many vectors as it multiplies,
+ * but for one part in TILE where VECTORS is 1. A tile takes all registers there
+ * are; a run that is no multiple of TILE is cut into parts of nearly equal
+ * size, never full tiles and a small rest.
+ */
+
+#define NR (VECTORS * LANES)
+
+INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
+{
+    for (size_t v = 0; v < VECTORS; v++)
+        part[v] = part_of(channels > v * LANES ? channels - v * LANES : 0);
+}
+
+INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS], const float *init,
+                                ptrdiff_t stride, const int count)
+{
+    if (init == NULL) {
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] = V(setzero_ps)();
+        }
+        return;
+    }
+    UNROLL
+    for (int i = 0; i < count; i++, init += stride) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = LOAD_PART(init + v * LANES, part[v]);
+    }
+}
+
+/* One run. Four pixels share a pointer: they lie at 0, 1, 2 and 3 strides from
+ * it, which the addressing modes reach with two registers. The compiler is not
+ * to know how the pointers hang together, or it makes one a pixel and spills. */
+INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdiff_t stride,
+                                      const float *b, size_t length, const int count)
+{
+    const float *four[(TILE + 3) / 4];
+    ptrdiff_t stride3 = 3 * stride;
+
+    OPAQUE(stride3);
+    UNROLL
+    for (int i = 0; i < count; i += 4, a += 4 * stride) {
+        four[i / 4] = a;
+        OPAQUE(four[i / 4]);
+    }
+    for (size_t k = 0; k < length; k++, b += NR) {
+        VEC weight[VECTORS];
+
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            weight[v] = V(loadu_ps)(b + v * LANES);
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            const ptrdiff_t at = i % 4 == 3 ? stride3 : i % 4 * stride;
+            const VEC x = V(set1_ps)(four[i / 4][at]);
+
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] = V(fmadd_ps)(x, weight[v], sum[i][v]);
+        }
+        UNROLL
+        for (int i = 0; i < count; i += 4) {
+            four[i / 4]++;
+            OPAQUE(four[i / 4]);
+        }
+    }
+    return b;
+}
+
+INLINE void NAME(activate)(VEC sum[][VECTORS], enum cconv_activation act, float slope,
+                           const int count)
+{
+    if (act == CCONV_ACT_RELU) {
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] = RELU(sum[i][v]);
+        }
+    } else if (act == CCONV_ACT_LEAKY) {
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] = LEAKY(sum[i][v], V(set1_ps)(slope));
+        }
+    }
+}
+
+/* `count` pixels from `first` on. Whatever the count, the sum of a pixel and a
+ * channel is one chain of fused multiply-adds from init over s, then k. */
+INLINE void NAME(forward_tile)(const struct cconv_panel_forward *p, const PART part[VECTORS],
+                               size_t first, const int count)
+{
+    const ptrdiff_t pixel = (ptrdiff_t)first;
+    const ptrdiff_t c_stride = p->c_stride;
+    const float *init = p->init == NULL ? NULL : p->init + pixel * p->init_stride;
+    const float *b = p->b;
+    float *c = p->c + pixel * c_stride;
+    VEC sum[TILE][VECTORS];
+
+    NAME(forward_start)(sum, part, init, p->init_stride, count);
+    for (size_t s = 0; s < p->segments; s++)
+        b = NAME(forward_run)(sum, p->a + pixel * p->a_stride + p->offset[s], p->a_stride, b,
+                              p->segment_length, count);
+    NAME(activate)(sum, p->act, p->slope, count);
+    UNROLL
+    for (int i = 0; i < count; i++, c += c_stride) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            STORE_PART(c + v * LANES, part[v], sum[i][v]);
+    }
+}
+
+typedef void NAME(forward_tile_fn)(const struct cconv_panel_forward *p, const PART part[VECTORS],
+                                   size_t first);
+
+#define DEFINE_FORWARD(n)                                                                          \
+    static void NAME(forward_##n)(const struct cconv_panel_forward *p, const PART part[VECTORS],   \
+                                  size_t first)                                                    \
+    {                                                                                              \
+        NAME(forward_tile)(p, part, first, n);                                                     \
+    }
+#define FORWARD_ENTRY(n) NAME(forward_##n),
+
+UP_TO(TILE, DEFINE_FORWARD)
+
+static void NAME(forward)(const struct cconv_panel_forward *p)
+{
+    static NAME(forward_tile_fn) *const tile[] = { UP_TO(TILE, FORWARD_ENTRY) };
+    size_t first = 0;
+    PART part[VECTORS];
+
+    NAME(parts)(part, p->channels);
+    for (size_t left = tiles_for(p->pixels, TILE); left > 0; left--) {
+        const size_t count = (p->pixels - first + left - 1) / left;
+
+        tile[count - 1](p, part, first);
+        first += count;
+    }
+}
+
+/* A pixel's share: count products, at x[i] if adjacent, else at x[at[i]]. */
+INLINE void NAME(grad_pixel)(VEC sum[][VECTORS], const PART part[VECTORS], const float *x,
+                             const ptrdiff_t *at, const float *g, const int count,
+                             const int adjacent)
+{
+    VEC gradient[VECTORS];
+
+    UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        gradient[v] = LOAD_PART(g + v * LANES, part[v]);
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        const VEC value = V(set1_ps)(x[adjacent ? i : at[i]]);
+
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(fmadd_ps)(value, gradient[v], sum[i][v]);
+    }
+}
+
+/* `count` products, the first at `at`, for all rows and pixels, added to w at
+ * the end. Where they are too few to keep the units busy, neighbouring pixels
+ * go to sums of their own. */
+INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VECTORS],
+                            const ptrdiff_t *at, float *w, const int count, const int adjacent)
+{
+    const int chains = CHAINS(count * VECTORS);
+    const ptrdiff_t a_stride = p->a_stride, g_stride = p->g_stride;
+    VEC sum[TILE + ENOUGH_SUMS][VECTORS];
+
+    UNROLL
+    for (int i = 0; i < count * chains; i++) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(setzero_ps)();
+    }
+    for (size_t r = 0; r < p->rows; r++) {
+        const float *x = p->a + (ptrdiff_t)r * p->a_row + (adjacent ? at[0] : 0);
+        const float *g = p->g + (ptrdiff_t)r * p->g_row;
+        size_t left = p->pixels;
+
+        for (; chains > 1 && left >= (size_t)chains; left -= (size_t)chains) {
+            UNROLL
+            for (int j = 0; j < chains; j++, x += a_stride, g += g_stride)
+                NAME(grad_pixel)(sum + j * count, part, x, at, g, count, adjacent);
+        }
+        for (; left > 0; left--, x += a_stride, g += g_stride)
+            NAME(grad_pixel)(sum, part, x, at, g, count, adjacent);
+    }
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            float *const to = w + i * NR + v * LANES;
+            VEC total = sum[i][v];
+
+            UNROLL
+            for (int j = 1; j < chains; j++)
+                total = V(add_ps)(total, sum[j * count + i][v]);
+            STORE_PART(to, part[v], V(add_ps)(LOAD_PART(to, part[v]), total));
+        }
+    }
+}
+
+typedef void NAME(grad_tile_fn)(const struct cconv_panel_grad *p, const PART part[VECTORS],
+                                const ptrdiff_t *at, float *w);
+
+#define DEFINE_GRAD(n)                                                                             \
+    static void NAME(grad_adjacent_##n)(const struct cconv_panel_grad *p,                          \
+                                        const PART part[VECTORS], const ptrdiff_t *at, float *w)   \
+    {                                                                                              \
+        NAME(grad_tile)(p, part, at, w, n, 1);                                                     \
+    }                                                                                              \
+    static void NAME(grad_scattered_##n)(const struct cconv_panel_grad *p,                         \
+                                         const PART part[VECTORS], const ptrdiff_t *at, float *w)  \
+    {                                                                                              \
+        NAME(grad_tile)(p, part, at, w, n, 0);                                                     \
+    }
+#define ADJACENT_ENTRY(n)  NAME(grad_adjacent_##n),
+#define SCATTERED_ENTRY(n) NAME(grad_scattered_##n),
+
+UP_TO(TILE, DEFINE_GRAD)
+
+/* Tiles within one run. */
+static void NAME(grad_run)(const struct cconv_panel_grad *p, const PART part[VECTORS], size_t s)
+{
+    static NAME(grad_tile_fn) *const tile[] = { UP_TO(TILE, ADJACENT_ENTRY) };
+    const size_t length = p->segment_length;
+    size_t k = 0;
+
+    for (size_t left = tiles_for(length, TILE); left > 0; left--) {
+        const size_t count = (length - k + left - 1) / left;
+        const ptrdiff_t at = p->offset[s] + (ptrdiff_t)k;
+
+        tile[count - 1](p, part, &at, p->w + (s * length + k) * NR);
+        k += count;
+    }
+}
+
+/* Tiles across runs too short to fill one each. */
+static void NAME(grad_short_runs)(const struct cconv_panel_grad *p, const PART part[VECTORS])
+{
+    static NAME(grad_tile_fn) *const tile[] = { UP_TO(TILE, SCATTERED_ENTRY) };
+    const size_t length = p->segment_length;
+    const size_t products = p->segments * length;
+    size_t first = 0;
+
+    for (size_t left = tiles_for(products, TILE); left > 0; left--) {
+        const size_t count = (products - first + left - 1) / left;
+        ptrdiff_t at[TILE];
+
+        for (size_t i = 0; i < count; i++)
+            at[i] = p->offset[(first + i) / length] + (ptrdiff_t)((first + i) % length);
+        tile[count - 1](p, part, at, p->w + first * NR);
+        first += count;
+    }
+}
+
+static void NAME(grad)(const struct cconv_panel_grad *p)
+{
+    PART part[VECTORS];
+
+    NAME(parts)(part, p->channels);
+    if (p->segments > 1 && p->segment_length * VECTORS < ENOUGH_SUMS) {
+        NAME(grad_short_runs)(p, part);
+        return;
+    }
+    for (size_t s = 0; s < p->segments; s++)
+        NAME(grad_run)(p, part, s);
+}
+
+#undef DEFINE_FORWARD
+#undef FORWARD_ENTRY
+#undef DEFINE_GRAD
+#undef ADJACENT_ENTRY
+#undef SCATTERED_ENTRY
+#undef NR
+#undef VEC
+#undef LANES
+#undef MM
+#undef PART
+#undef VECTORS
+#undef TILE
+#undef NAME

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * unroll.h - what the convolution templates ask of the compiler.
+ *
+ * Sums live in small arrays that must become registers: functions that take a
+ * constant count are inlined into one caller a count, and loops over it are
+ * unrolled to the end.
+ */
+#ifndef CCONV_KERNELS_X86_UNROLL_H
+#define CCONV_KERNELS_X86_UNROLL_H
+
+#include <stddef.h>
+
+#define INLINE   static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+/* Hide where a value comes from. */
+#define OPAQUE(x)    __asm__("" : "+r"(x))
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b)  PASTE_(a, b)
+
+/* F(1) F(2) ... F(n) for an n of 6, 8, 12 or 24. */
+#define UP_TO(n, F) PASTE(UP_TO_, n)(F)
+#define UP_TO_6(F)  F(1) F(2) F(3) F(4) F(5) F(6)
+#define UP_TO_8(F)  UP_TO_6(F) F(7) F(8)
+#define UP_TO_12(F) UP_TO_8(F) F(9) F(10) F(11) F(12)
+#define UP_TO_24(F)                                                                                \
+    UP_TO_12(F) F(13) F(14) F(15) F(16) F(17) F(18) F(19) F(20) F(21) F(22) F(23) F(24)
+
+/* Two multiply-add units of four cycles latency want eight independent sums. */
+#define ENOUGH_SUMS 8
+
+/* How many times `sums` must be doubled up to be enough. */
+#define CHAINS(sums) ((sums) >= ENOUGH_SUMS ? 1 : ENOUGH_SUMS / (sums))
+
+static inline size_t tiles_for(size_t n, size_t tile)
+{
+    return (n + tile - 1) / tile;
+}
+
+#endif /* CCONV_KERNELS_X86_UNROLL_H */
