@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * context.h - what a coordconv_context holds.
+ */
+#ifndef CCONV_CORE_CONTEXT_H
+#define CCONV_CORE_CONTEXT_H
+
+#include <stdatomic.h>
+
+#include <coordconv/context.h>
+
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "base/report.h"
+#include "kernels/kernels.h"
+
+struct coordconv_context {
+    atomic_int references;
+    struct cconv_allocator allocator;
+    struct cconv_log log;
+    struct cconv_parallel parallel;
+    struct cconv_kernels kernels;
+    uint64_t seed;
+    atomic_uint_fast64_t layers_made; /* random stream of the next layer's weights */
+};
+
+/* The log of a context that may be NULL. */
+static inline const struct cconv_log *cconv_context_log(const coordconv_context *context)
+{
+    return context != NULL ? &context->log : NULL;
+}
+
+#endif /* CCONV_CORE_CONTEXT_H */
