@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * act.c - relu, leaky relu, sigmoid and tanh.
+ *
+ * Backward needs the output alone: all four are monotone, and the slope of each
+ * can be told from its value.
+ */
+#include "ops/common.h"
+#include "ops/eltwise.h"
+
+static coordconv_status infer(struct cconv_app *app)
+{
+    const int32_t kind = app->attr->act.kind;
+    const double slope = app->attr->act.slope;
+
+    if (kind < CCONV_ACT_NONE || kind > CCONV_ACT_TANH)
+        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_INVALID, "%s: unknown kind %d",
+                          app->op->name, (int)kind);
+    if (kind == CCONV_ACT_LEAKY && !(slope >= 0 && slope < 1))
+        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_INVALID,
+                          "leaky_relu: slope %g, expected 0 or more and less than 1", slope);
+    return cconv_app_infer_like(app);
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    cconv_parallel_act_forward(app->context, (enum cconv_activation)app->attr->act.kind,
+                               app->attr->act.slope, cconv_shape_count(&app->out),
+                               cconv_run_input(run, 0), run->y);
+    return COORDCONV_OK;
+}
+
+static void backward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    if (run->dx[0] != NULL)
+        cconv_parallel_act_backward(app->context, (enum cconv_activation)app->attr->act.kind,
+                                    app->attr->act.slope, cconv_shape_count(&app->out), run->y,
+                                    run->dy, run->dx[0]);
+}
+
+const struct cconv_op cconv_op_act = {
+    .name = "activation",
+    .flags = CCONV_KEEPS_Y | CCONV_IN_PLACE,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+};

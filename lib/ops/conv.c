@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conv.c - convolution and transposed convolution, with or without coordinates.
+ *
+ * The coordinate channels are never joined to the input. Their share of the
+ * output does not depend on the image, so it is computed once per change of the
+ * weights as a map over one image, bias included, and every sum starts from it:
+ *
+ *   y[n] = map + data part of x[n],   map = bias + coordinate part
+ *
+ * Backward needs no gradient for the coordinates themselves, and that of their
+ * weights is one image's work: with G = sum of dy over the batch it is the
+ * weight gradient of the coordinate part for G. The bias gradient is the sum of
+ * G over pixels.
+ */
+#include "ops/conv.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "core/coords.h"
+#include "ops/sums.h"
+
+/* Big and small image of the data part along one axis, SAME pads filled in. */
+static struct cconv_window axis_window(const struct cconv_conv_attr *a, int axis, int64_t in)
+{
+    struct cconv_window w = { .in = in,
+                              .kernel = a->kernel[axis],
+                              .stride = a->stride[axis],
+                              .dilation = a->dilation[axis],
+                              .before = a->pads[axis],
+                              .after = a->pads[axis + 2] };
+    const int64_t reach = (int64_t)w.dilation * (w.kernel - 1) + 1;
+
+    if (!a->transposed) {
+        cconv_window_slide(&w, a->same);
+        return w;
+    }
+    w.out = a->same ? in * w.stride
+                    : (in - 1) * w.stride - w.before - w.after + reach + a->output_padding[axis];
+    if (a->same) { /* the pads of the convolution that goes the other way */
+        struct cconv_window back = w;
+
+        back.in = w.out;
+        cconv_window_slide(&back, 1);
+        w.before = back.before;
+        w.after = back.after;
+    }
+    return w;
+}
+
+static coordconv_status infer(struct cconv_app *app)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    struct cconv_window y, x;
+    struct cconv_shape_text text;
+    coordconv_status st = cconv_app_check_image(app);
+
+    if (st != COORDCONV_OK)
+        return st;
+    if (app->in[0].dim[3] != a->in_channels)
+        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
+                          "%s: input %s has %lld channels, the layer takes %d", app->op->name,
+                          cconv_shape_print(&app->in[0], &text), (long long)app->in[0].dim[3],
+                          a->in_channels);
+    y = axis_window(a, 0, app->in[0].dim[1]);
+    x = axis_window(a, 1, app->in[0].dim[2]);
+    if (y.out < 1 || x.out < 1)
+        return cconv_fail(
+            CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
+            "%s: kernel %dx%d (dilation %d, %d) does not fit the padded input %lldx%lld",
+            app->op->name, y.kernel, x.kernel, y.dilation, x.dilation,
+            (long long)(y.in + y.before + y.after), (long long)(x.in + x.before + x.after));
+    if (y.out > INT32_MAX || x.out > INT32_MAX)
+        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
+                          "%s: output %lldx%lld is too large", app->op->name, (long long)y.out,
+                          (long long)x.out);
+    app->out = (struct cconv_shape){ 4, { app->in[0].dim[0], y.out, x.out, a->out_channels } };
+    return COORDCONV_OK;
+}
+
+void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const struct cconv_shape *in = &app->in[0], *out = &app->out;
+    const struct cconv_shape *big = a->transposed ? out : in, *small = a->transposed ? in : out;
+    const size_t plane = cconv_conv_plane(a), groups = (size_t)a->groups;
+    const size_t coords = (size_t)a->coord_channels;
+    struct cconv_corr *d = &g->data;
+
+    *d = (struct cconv_corr){ .batch = (size_t)in->dim[0],
+                              .small_h = (size_t)small->dim[1],
+                              .small_w = (size_t)small->dim[2],
+                              .small_c = (size_t)small->dim[3],
+                              .big_h = (size_t)big->dim[1],
+                              .big_w = (size_t)big->dim[2],
+                              .big_c = (size_t)big->dim[3],
+                              .groups = groups };
+    for (int i = 0; i < 2; i++) {
+        d->kernel[i] = a->kernel[i];
+        d->stride[i] = a->stride[i];
+        d->dilation[i] = a->dilation[i];
+        d->pad[i] = axis_window(a, i, in->dim[1 + i]).before;
+    }
+    /* Coordinates follow the data on the input's axis of the weights. */
+    d->weight_s = (d->big_c / groups + (a->transposed ? 0 : coords)) * plane;
+    g->coords = *d;
+    g->coords.batch = 1;
+    if (a->transposed)
+        g->coords.small_c = coords;
+    else
+        g->coords.big_c = coords;
+    g->coord_weights = a->transposed ? d->small_c * d->weight_s : d->big_c * plane;
+    g->in_image = cconv_shape_span(in, 1, 4);
+    g->out_image = cconv_shape_span(out, 1, 4);
+    g->coord_image = cconv_size_mul(cconv_shape_span(in, 1, 3), coords);
+    g->pixels = cconv_shape_span(out, 1, 3);
+}
+
+static size_t map_packed(const struct cconv_app *app, const struct cconv_corr *c)
+{
+    return app->attr->conv.transposed ? cconv_corr_scatter_packed(app->context, c)
+                                      : cconv_corr_gather_packed(app->context, c);
+}
+
+static size_t map_scratch(const struct cconv_app *app, const struct cconv_corr *c)
+{
+    return app->attr->conv.transposed ? cconv_corr_scatter_scratch(app->context, c)
+                                      : cconv_corr_gather_scratch(app->context, c);
+}
+
+/* The parts of run->packed, as offsets in bytes. */
+struct packed {
+    size_t forward, backward, coords, channels, map, total;
+};
+
+static struct packed lay_out(const struct cconv_app *app, const struct cconv_conv_geometry *g)
+{
+    const int coords = app->attr->conv.coord_channels != 0;
+    struct packed p = { .forward = 0 };
+    size_t reverse = 0;
+
+    if (app->training)
+        reverse = app->attr->conv.transposed ? cconv_corr_gather_packed(app->context, &g->data)
+                                             : cconv_corr_scatter_packed(app->context, &g->data);
+    p.backward = cconv_size_align(map_packed(app, &g->data));
+    p.coords = cconv_size_add(p.backward, cconv_size_align(reverse));
+    p.channels =
+        cconv_size_add(p.coords, coords ? cconv_size_align(map_packed(app, &g->coords)) : 0);
+    p.map = cconv_size_add(p.channels,
+                           cconv_size_align(cconv_size_mul(g->coord_image, sizeof(cconv_real))));
+    p.total = cconv_size_add(
+        p.map, coords ? cconv_size_align(cconv_size_mul(g->out_image, sizeof(cconv_real))) : 0);
+    return p;
+}
+
+static size_t sum_image_bytes(const struct cconv_conv_geometry *g)
+{
+    return cconv_size_align(cconv_size_mul(g->out_image, sizeof(cconv_real)));
+}
+
+static void space(const struct cconv_app *app, struct cconv_space *s)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    struct cconv_conv_geometry g;
+    size_t batch;
+
+    cconv_conv_geometry(app, &g);
+    s->packed = lay_out(app, &g).total;
+    s->forward = map_scratch(app, &g.data);
+    if (a->coord_channels != 0)
+        s->forward = CCONV_MAX(s->forward, map_scratch(app, &g.coords));
+    s->backward = a->transposed ? cconv_corr_gather_scratch(app->context, &g.data)
+                                : cconv_corr_scatter_scratch(app->context, &g.data);
+    s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.data));
+    batch = a->coord_channels != 0 ? 1 : g.data.batch;
+    s->backward =
+        CCONV_MAX(s->backward, cconv_sum_pixels_scratch(batch * g.pixels, (size_t)a->out_channels));
+    if (a->coord_channels != 0) {
+        s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.coords));
+        s->backward = cconv_size_add(s->backward, sum_image_bytes(&g));
+    }
+}
+
+static void *at(const struct cconv_run *run, size_t offset)
+{
+    return (char *)run->packed + offset;
+}
+
+static const cconv_real *bias_values(const struct cconv_app *app)
+{
+    return cconv_layer_values(app->layer, 1);
+}
+
+/* y = act(init + map of x) of the data or the coordinate part. */
+static void apply(const struct cconv_app *app, const struct cconv_corr *c, const void *packed,
+                  const cconv_real *x, struct cconv_corr_init init, enum cconv_activation act,
+                  cconv_real *y, void *scratch)
+{
+    const cconv_real slope = (cconv_real)app->act_slope;
+
+    if (app->attr->conv.transposed)
+        cconv_corr_scatter(app->context, c, packed, x, init, act, slope, y, scratch);
+    else
+        cconv_corr_gather(app->context, c, packed, x, init, act, slope, y, scratch);
+}
+
+static void pack(const struct cconv_app *app, const struct cconv_corr *c, int scatter,
+                 const cconv_real *weight, void *packed)
+{
+    if (scatter)
+        cconv_corr_scatter_pack(app->context, c, weight, packed);
+    else
+        cconv_corr_gather_pack(app->context, c, weight, packed);
+}
+
+static void prepare(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const cconv_real *weight = cconv_layer_values(app->layer, 0);
+    struct cconv_conv_geometry g;
+    struct packed p;
+
+    cconv_conv_geometry(app, &g);
+    p = lay_out(app, &g);
+    pack(app, &g.data, a->transposed, weight, at(run, p.forward));
+    if (app->training)
+        pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
+    if (a->coord_channels == 0)
+        return;
+    cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p.channels), 1,
+                        app->in[0].dim[2] * a->coord_channels, a->coord_channels);
+    pack(app, &g.coords, a->transposed, weight + g.coord_weights, at(run, p.coords));
+    apply(app, &g.coords, at(run, p.coords), at(run, p.channels),
+          (struct cconv_corr_init){ bias_values(app), 0 }, CCONV_ACT_NONE, at(run, p.map),
+          run->scratch);
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    struct cconv_conv_geometry g;
+    struct packed p;
+    struct cconv_corr_init init = { bias_values(app), 0 };
+
+    cconv_conv_geometry(app, &g);
+    p = lay_out(app, &g);
+    if (app->attr->conv.coord_channels != 0)
+        init = (struct cconv_corr_init){ at(run, p.map), 1 };
+    apply(app, &g.data, at(run, p.forward), run->x[0], init, app->act, run->y, run->scratch);
+    return COORDCONV_OK;
+}
+
+/* Which of two images is small and which is big depends on the direction. */
+static void weight_gradient(const struct cconv_app *app, const struct cconv_corr *c,
+                            const cconv_real *in, const cconv_real *dout, cconv_real *dweight,
+                            void *scratch)
+{
+    if (app->attr->conv.transposed)
+        cconv_corr_grad(app->context, c, in, dout, dweight, scratch);
+    else
+        cconv_corr_grad(app->context, c, dout, in, dweight, scratch);
+}
+
+/* Gradients of the coordinate weights and the bias, from the sum over the batch. */
+static void position_gradient(const struct cconv_app *app, const struct cconv_run *run,
+                              const struct cconv_conv_geometry *g, const struct packed *p)
+{
+    const size_t channels = (size_t)app->attr->conv.out_channels;
+    cconv_real *bias = app->attr->conv.bias ? run->dparam[1] : NULL;
+    cconv_real *sum = run->scratch;
+    void *scratch = (char *)run->scratch + sum_image_bytes(g);
+
+    if (run->dparam[0] == NULL && bias == NULL)
+        return;
+    cconv_sum_batch(app->context, g->data.batch, g->out_image, run->dy, sum);
+    if (run->dparam[0] != NULL)
+        weight_gradient(app, &g->coords, at(run, p->channels), sum,
+                        run->dparam[0] + g->coord_weights, scratch);
+    if (bias != NULL)
+        cconv_sum_pixels(app->context, g->pixels, channels, sum, bias, scratch);
+}
+
+static void backward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const struct cconv_corr_init none = { NULL, 0 };
+    struct cconv_conv_geometry g;
+    struct packed p;
+
+    cconv_conv_geometry(app, &g);
+    p = lay_out(app, &g);
+    if (run->dparam[0] != NULL)
+        weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);
+    if (a->coord_channels != 0)
+        position_gradient(app, run, &g, &p);
+    else if (a->bias && run->dparam[1] != NULL)
+        cconv_sum_pixels(app->context, g.data.batch * g.pixels, (size_t)a->out_channels, run->dy,
+                         run->dparam[1], run->scratch);
+    if (run->dx[0] == NULL)
+        return;
+    if (a->transposed)
+        cconv_corr_gather(app->context, &g.data, at(run, p.backward), run->dy, none, CCONV_ACT_NONE,
+                          0, run->dx[0], run->scratch);
+    else
+        cconv_corr_scatter(app->context, &g.data, at(run, p.backward), run->dy, none,
+                           CCONV_ACT_NONE, 0, run->dx[0], run->scratch);
+}
+
+const struct cconv_op cconv_op_conv2d = {
+    "conv2d", CCONV_KEEPS_X | CCONV_FUSES_ACT, infer, space, prepare, forward, backward
+};
+const struct cconv_op cconv_op_conv_transpose2d = {
+    "conv_transpose2d", CCONV_KEEPS_X | CCONV_FUSES_ACT, infer, space, prepare, forward, backward
+};

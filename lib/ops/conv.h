@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conv.h - geometry shared by the operations of conv2d and conv_transpose2d.
+ */
+#ifndef CCONV_OPS_CONV_H
+#define CCONV_OPS_CONV_H
+
+#include "ops/corr.h"
+#include "ops/layer.h"
+
+/* The two maps a (transposed) convolution is the sum of: data and coordinates,
+ * the latter over a batch of one. */
+struct cconv_conv_geometry {
+    struct cconv_corr data;
+    struct cconv_corr coords;   /* only when coord_channels is not 0 */
+    size_t coord_weights;       /* elements from the layer's weight to its coordinate part */
+    size_t in_image, out_image; /* elements of one image; coordinates not counted */
+    size_t coord_image;         /* elements of the coordinate channels */
+    size_t pixels;              /* output pixels of one image */
+};
+
+/* From attributes and input shape; app->out must be known. */
+void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g);
+
+/* Elements of one kernel plane. */
+static inline size_t cconv_conv_plane(const struct cconv_conv_attr *a)
+{
+    return (size_t)a->kernel[0] * (size_t)a->kernel[1];
+}
+
+#endif /* CCONV_OPS_CONV_H */

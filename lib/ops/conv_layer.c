@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conv_layer.c - making convolution layers, and giving one other coordinates.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "ops/conv.h"
+
+enum {
+    MOST_EXTENT = 1024,
+    MOST_PAD = 65535
+};
+
+/* The fields both descriptors have, under one roof. */
+struct fields {
+    const char *what;
+    const struct cconv_op *op;
+    struct cconv_conv_attr attr;
+    int32_t padding, no_bias, init;
+    double init_value;
+};
+
+static void pair(int32_t to[2], const int32_t from[2], int32_t zero_means)
+{
+    for (int i = 0; i < 2; i++)
+        to[i] = from[i] != 0 ? from[i] : zero_means;
+}
+
+static coordconv_status check_windows(const struct cconv_log *log, const struct fields *f)
+{
+    const struct cconv_conv_attr *a = &f->attr;
+    coordconv_status st;
+
+    for (int i = 0; i < 2; i++) {
+        const int32_t most_output_padding = f->padding == COORDCONV_SAME ? 0 : a->stride[i] - 1;
+
+        if ((st = cconv_check_range(log, f->what, i == 0 ? "kernel[0]" : "kernel[1]", a->kernel[i],
+                                    1, MOST_EXTENT)) != COORDCONV_OK ||
+            (st = cconv_check_range(log, f->what, i == 0 ? "stride[0]" : "stride[1]", a->stride[i],
+                                    1, MOST_EXTENT)) != COORDCONV_OK ||
+            (st = cconv_check_range(log, f->what, i == 0 ? "dilation[0]" : "dilation[1]",
+                                    a->dilation[i], 1, MOST_EXTENT)) != COORDCONV_OK ||
+            (st =
+                 cconv_check_range(log, f->what, i == 0 ? "output_padding[0]" : "output_padding[1]",
+                                   a->output_padding[i], 0, most_output_padding)) != COORDCONV_OK)
+            return st;
+    }
+    for (int i = 0; i < 4; i++) {
+        static const char *const name[4] = { "pads[0]", "pads[1]", "pads[2]", "pads[3]" };
+        const int64_t most = f->padding == COORDCONV_SAME ? 0 : MOST_PAD;
+
+        if ((st = cconv_check_range(log, f->what, name[i], a->pads[i], 0, most)) != COORDCONV_OK)
+            return st;
+    }
+    return COORDCONV_OK;
+}
+
+static coordconv_status check_groups(const struct cconv_log *log, const struct fields *f)
+{
+    const struct cconv_conv_attr *a = &f->attr;
+
+    if (a->groups < 1 || a->in_channels % a->groups != 0 || a->out_channels % a->groups != 0)
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "%s: groups is %d, which does not divide in_channels %d and "
+                          "out_channels %d",
+                          f->what, a->groups, a->in_channels, a->out_channels);
+    if (a->coord_channels < 0)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: coords has unknown flags: 0x%x", f->what,
+                          (unsigned)a->coords);
+    if (a->coord_channels > 0 && a->groups > 1)
+        return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
+                          "%s: coordinates with groups = %d; only 1 is possible", f->what,
+                          a->groups);
+    return COORDCONV_OK;
+}
+
+static coordconv_status check(const struct cconv_log *log, const struct fields *f)
+{
+    const struct cconv_conv_attr *a = &f->attr;
+    coordconv_status st;
+
+    if ((st = cconv_check_range(log, f->what, "in_channels", a->in_channels, 1, INT32_MAX - 3)) !=
+            COORDCONV_OK ||
+        (st = cconv_check_range(log, f->what, "out_channels", a->out_channels, 1, INT32_MAX)) !=
+            COORDCONV_OK ||
+        (st = cconv_check_range(log, f->what, "padding", f->padding, COORDCONV_PADDING_EXPLICIT,
+                                COORDCONV_SAME)) != COORDCONV_OK ||
+        (st = cconv_check_range(log, f->what, "no_bias", f->no_bias, 0, 1)) != COORDCONV_OK ||
+        (st = cconv_check_range(log, f->what, "init", f->init, COORDCONV_INIT_DEFAULT,
+                                COORDCONV_INIT_GLOROT_UNIFORM)) != COORDCONV_OK ||
+        (st = check_windows(log, f)) != COORDCONV_OK)
+        return st;
+    return check_groups(log, f);
+}
+
+/* [O, I, KH, KW], or [I, O, KH, KW] when transposed; coordinates on the I axis. */
+static void weight_shape(const struct cconv_conv_attr *a, int64_t shape[4])
+{
+    const int64_t in = a->in_channels / (a->transposed ? 1 : a->groups) + a->coord_channels;
+    const int64_t out = a->out_channels / (a->transposed ? a->groups : 1);
+
+    shape[0] = a->transposed ? in : out;
+    shape[1] = a->transposed ? out : in;
+    shape[2] = a->kernel[0];
+    shape[3] = a->kernel[1];
+}
+
+/* An empty layer with the parameters that attr asks for, weights zero. */
+static coordconv_status make(coordconv_context *context, const struct cconv_op *op,
+                             const struct cconv_conv_attr *attr, coordconv_layer **out)
+{
+    const int64_t channels = attr->out_channels;
+    int64_t shape[4];
+    coordconv_status st = cconv_layer_new(context, op, out);
+
+    if (st != COORDCONV_OK)
+        return st;
+    (*out)->attr.conv = *attr;
+    (*out)->kernel = 0;
+    weight_shape(attr, shape);
+    st = cconv_layer_add(*out, "weight", 1, 4, shape, 0);
+    if (st == COORDCONV_OK && attr->bias)
+        st = cconv_layer_add(*out, "bias", 1, 1, &channels, 0);
+    if (st != COORDCONV_OK)
+        coordconv_layer_unref(*out);
+    return st;
+}
+
+static coordconv_status make_and_draw(coordconv_context *context, struct fields *f,
+                                      coordconv_layer **out)
+{
+    struct cconv_conv_attr *a = &f->attr;
+    const int64_t plane = (int64_t)a->kernel[0] * a->kernel[1];
+    coordconv_layer *layer;
+    coordconv_status st;
+
+    a->same = f->padding == COORDCONV_SAME;
+    a->bias = !f->no_bias;
+    a->coord_channels = coordconv_coords_channels(a->coords);
+    if ((st = check(&context->log, f)) != COORDCONV_OK ||
+        (st = make(context, f->op, a, &layer)) != COORDCONV_OK)
+        return st;
+    st = cconv_layer_draw(layer, 0, f->init, f->init_value,
+                          (a->in_channels / a->groups + a->coord_channels) * plane,
+                          a->out_channels / a->groups * plane);
+    if (st != COORDCONV_OK) {
+        coordconv_layer_unref(layer);
+        return st;
+    }
+    *out = layer;
+    return COORDCONV_OK;
+}
+
+static coordconv_status check_call(coordconv_context *context, const void *out, const char *what)
+{
+    if (context != NULL && out != NULL)
+        return COORDCONV_OK;
+    return cconv_fail(cconv_context_log(context), COORDCONV_ERR_INVALID, "%s: %s is NULL", what,
+                      context == NULL ? "context" : "out");
+}
+
+coordconv_status coordconv_conv2d_new(coordconv_context *context, const coordconv_conv2d_desc *desc,
+                                      coordconv_layer **out)
+{
+    struct fields f = { .what = "conv2d", .op = &cconv_op_conv2d };
+    coordconv_conv2d_desc d;
+    coordconv_status st = check_call(context, out, f.what);
+
+    if (st != COORDCONV_OK ||
+        (st = cconv_desc_read(&context->log, f.what, desc, sizeof d, sizeof d, &d)) != COORDCONV_OK)
+        return st;
+    f.attr = (struct cconv_conv_attr){ .coords = d.coords,
+                                       .in_channels = d.in_channels,
+                                       .out_channels = d.out_channels,
+                                       .groups = d.groups != 0 ? d.groups : 1 };
+    f.padding = d.padding;
+    f.no_bias = d.no_bias;
+    f.init = d.init;
+    f.init_value = d.init_value;
+    pair(f.attr.kernel, d.kernel, 0);
+    pair(f.attr.stride, d.stride, 1);
+    pair(f.attr.dilation, d.dilation, 1);
+    memcpy(f.attr.pads, d.pads, sizeof d.pads);
+    return make_and_draw(context, &f, out);
+}
+
+coordconv_status coordconv_conv_transpose2d_new(coordconv_context *context,
+                                                const coordconv_conv_transpose2d_desc *desc,
+                                                coordconv_layer **out)
+{
+    struct fields f = { .what = "conv_transpose2d", .op = &cconv_op_conv_transpose2d };
+    coordconv_conv_transpose2d_desc d;
+    coordconv_status st = check_call(context, out, f.what);
+
+    if (st != COORDCONV_OK ||
+        (st = cconv_desc_read(&context->log, f.what, desc, sizeof d, sizeof d, &d)) != COORDCONV_OK)
+        return st;
+    f.attr = (struct cconv_conv_attr){ .transposed = 1,
+                                       .coords = d.coords,
+                                       .in_channels = d.in_channels,
+                                       .out_channels = d.out_channels,
+                                       .groups = d.groups != 0 ? d.groups : 1 };
+    f.padding = d.padding;
+    f.no_bias = d.no_bias;
+    f.init = d.init;
+    f.init_value = d.init_value;
+    pair(f.attr.kernel, d.kernel, 0);
+    pair(f.attr.stride, d.stride, 1);
+    pair(f.attr.dilation, d.dilation, 1);
+    pair(f.attr.output_padding, d.output_padding, 0);
+    memcpy(f.attr.pads, d.pads, sizeof d.pads);
+    return make_and_draw(context, &f, out);
+}
+
+static int is_conv(const coordconv_layer *layer)
+{
+    return layer->op == &cconv_op_conv2d || layer->op == &cconv_op_conv_transpose2d;
+}
+
+uint32_t coordconv_layer_coords(const coordconv_layer *layer)
+{
+    return layer != NULL && is_conv(layer) ? layer->attr.conv.coords : 0;
+}
+
+/* What a coordinate channel shows; the same channel in two layers has the same kind. */
+enum kind {
+    X,
+    Y,
+    RADIUS
+};
+
+/* Kinds of the channels that flags stand for, in order; returns how many. */
+static int channel_kinds(uint32_t flags, enum kind kinds[3])
+{
+    int n = 0;
+
+    if ((flags & COORDCONV_COORDS_XY) != 0) {
+        kinds[n++] = X;
+        kinds[n++] = Y;
+    }
+    if ((flags & COORDCONV_COORDS_RADIUS) != 0)
+        kinds[n++] = RADIUS;
+    return n;
+}
+
+/* Where channel i of the weights' input axis lies: `outer` runs of `length` elements, `step` apart.
+ */
+struct input_axis {
+    size_t outer, step, length;
+};
+
+static struct input_axis input_axis(const struct cconv_conv_attr *a)
+{
+    const size_t plane = cconv_conv_plane(a);
+    const size_t in =
+        (size_t)(a->in_channels / (a->transposed ? 1 : a->groups) + a->coord_channels);
+    const size_t out = (size_t)(a->out_channels / (a->transposed ? a->groups : 1));
+
+    if (a->transposed)
+        return (struct input_axis){ 1, in * out * plane, out * plane };
+    return (struct input_axis){ out, in * plane, plane };
+}
+
+static cconv_real largest(const coordconv_layer *layer, size_t channel)
+{
+    const struct input_axis axis = input_axis(&layer->attr.conv);
+    const cconv_real *w = cconv_layer_values(layer, 0) + channel * axis.length;
+    cconv_real most = 0;
+
+    for (size_t o = 0; o < axis.outer; o++) {
+        for (size_t i = 0; i < axis.length; i++) {
+            const cconv_real v = cconv_math_abs(w[o * axis.step + i]);
+
+            if (!(v <= most)) /* a NaN counts as in use */
+                most = v;
+        }
+    }
+    return most;
+}
+
+static void copy_channel(coordconv_layer *to, size_t to_channel, const coordconv_layer *from,
+                         size_t from_channel)
+{
+    const struct input_axis ta = input_axis(&to->attr.conv), fa = input_axis(&from->attr.conv);
+    cconv_real *t = cconv_layer_values(to, 0) + to_channel * ta.length;
+    const cconv_real *f = cconv_layer_values(from, 0) + from_channel * fa.length;
+
+    for (size_t o = 0; o < ta.outer; o++)
+        memcpy(t + o * ta.step, f + o * fa.step, ta.length * sizeof *t);
+}
+
+/* The number of the channel of `kind` under other flags, -1 if it is not there. */
+static int find_channel(uint32_t flags, uint32_t other, enum kind kind)
+{
+    enum kind kinds[3];
+    const int n = channel_kinds(other, kinds);
+
+    if (((flags ^ other) & COORDCONV_COORDS_PIXEL) != 0)
+        return -1;
+    for (int i = 0; i < n; i++) {
+        if (kinds[i] == kind)
+            return i;
+    }
+    return -1;
+}
+
+static coordconv_status check_dropped(const coordconv_layer *layer, uint32_t coords)
+{
+    static const char *const name[] = { "x", "y", "radius" };
+    const struct cconv_conv_attr *a = &layer->attr.conv;
+    enum kind kinds[3];
+    const int n = channel_kinds(a->coords, kinds);
+
+    for (int i = 0; i < n; i++) {
+        const cconv_real most = largest(layer, (size_t)a->in_channels + (size_t)i);
+
+        if (most != 0 && find_channel(a->coords, coords, kinds[i]) < 0)
+            return cconv_fail(&layer->context->log, COORDCONV_ERR_INVALID,
+                              "layer_with_coords: coordinate channel %s%s cannot be dropped: its "
+                              "largest weight is %g, and the output would change",
+                              name[kinds[i]],
+                              (a->coords & COORDCONV_COORDS_PIXEL) != 0 ? " (pixels)" : "",
+                              (double)most);
+    }
+    return COORDCONV_OK;
+}
+
+static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t coords,
+                                          const void *out)
+{
+    const struct cconv_log *log = layer != NULL ? &layer->context->log : NULL;
+
+    if (layer == NULL || out == NULL)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: %s is NULL",
+                          layer == NULL ? "layer" : "out");
+    if (!is_conv(layer))
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: a %s sees no coordinates",
+                          layer->op->name);
+    if (coordconv_coords_channels(coords) < 0)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: unknown flags: 0x%x",
+                          (unsigned)coords);
+    if (layer->attr.conv.groups > 1 && coordconv_coords_channels(coords) > 0)
+        return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
+                          "layer_with_coords: the layer has %d groups; only 1 is possible",
+                          layer->attr.conv.groups);
+    return check_dropped(layer, coords);
+}
+
+/* Weights of data channels and of the coordinate channels both have; new ones stay zero. */
+static void copy_weights(coordconv_layer *to, const coordconv_layer *from)
+{
+    const struct cconv_conv_attr *f = &from->attr.conv, *t = &to->attr.conv;
+    const int data = f->in_channels / (f->transposed ? 1 : f->groups);
+    enum kind kinds[3];
+    const int n = channel_kinds(f->coords, kinds);
+
+    for (int i = 0; i < data; i++)
+        copy_channel(to, (size_t)i, from, (size_t)i);
+    for (int i = 0; i < n; i++) {
+        const int j = find_channel(f->coords, t->coords, kinds[i]);
+
+        if (j >= 0)
+            copy_channel(to, (size_t)(data + j), from, (size_t)(data + i));
+    }
+    if (f->bias)
+        cconv_tensor_copy_elements(to->tensors[1].tensor, from->tensors[1].tensor);
+}
+
+coordconv_status coordconv_layer_with_coords(const coordconv_layer *layer, uint32_t coords,
+                                             coordconv_layer **out)
+{
+    coordconv_status st = check_with_coords(layer, coords, out);
+    struct cconv_conv_attr attr;
+    coordconv_layer *copy;
+
+    if (st != COORDCONV_OK)
+        return st;
+    attr = layer->attr.conv;
+    attr.coords = coords;
+    attr.coord_channels = coordconv_coords_channels(coords);
+    if ((st = make(layer->context, layer->op, &attr, &copy)) != COORDCONV_OK)
+        return st;
+    copy_weights(copy, layer);
+    memcpy(copy->name, layer->name, sizeof copy->name);
+    *out = copy;
+    return COORDCONV_OK;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ops/corr.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "ops/corr_pass.h"
+
+/* Elements between neighbours in the weights, seen from a pass. */
+struct weight_strides {
+    size_t out, in, group, kernel_w;
+};
+
+static size_t kernel_plane(const struct cconv_corr *c)
+{
+    return (size_t)c->kernel[0] * (size_t)c->kernel[1];
+}
+
+/* Packed: the table of segment offsets, then [groups][panels] panels of weights. */
+static size_t offsets_bytes(const struct cconv_pass *p)
+{
+    return cconv_size_align(cconv_size_mul(cconv_pass_offset_count(p), sizeof(ptrdiff_t)));
+}
+
+static size_t packed_bytes(const struct cconv_pass *p)
+{
+    const size_t weights = cconv_size_mul(cconv_size_mul(p->groups, p->panels), p->panel_weights);
+
+    return cconv_size_add(offsets_bytes(p),
+                          cconv_size_align(cconv_size_mul(weights, sizeof(cconv_real))));
+}
+
+/* One panel [taps y][taps x][in_cg][nr], zero beyond the channels there are. */
+static void pack_panel(const struct cconv_pass *p, const struct weight_strides *s,
+                       const cconv_real *weight, size_t channels, cconv_real *packed)
+{
+    const size_t nr = p->panel->nr;
+
+    for (int64_t ky = 0; ky < p->taps[0]; ky++) {
+        for (int64_t kx = 0; kx < p->taps[1]; kx++) {
+            const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
+            const int64_t wx = p->tap_first[1] + kx * p->tap_step[1];
+            const cconv_real *w = weight + (size_t)wy * s->kernel_w + (size_t)wx;
+
+            for (size_t i = 0; i < p->in_cg; i++, packed += nr) {
+                for (size_t o = 0; o < channels; o++)
+                    packed[o] = w[o * s->out + i * s->in];
+                memset(packed + channels, 0, (nr - channels) * sizeof *packed);
+            }
+        }
+    }
+}
+
+static void pack(const struct cconv_pass *p, const struct weight_strides *s,
+                 const cconv_real *weight, char *packed)
+{
+    cconv_real *panel = (cconv_real *)(void *)(packed + offsets_bytes(p));
+
+    cconv_pass_offsets(p, (ptrdiff_t *)(void *)packed);
+    for (size_t g = 0; g < p->groups; g++) {
+        for (size_t o = 0; o < p->out_cg; o += p->panel->nr, panel += p->panel_weights)
+            pack_panel(p, s, weight + g * s->group + o * s->out,
+                       CCONV_MIN(p->panel->nr, p->out_cg - o), panel);
+    }
+}
+
+/* A pass under way. */
+struct run {
+    const struct cconv_pass *pass;
+    const ptrdiff_t *offset;
+    const cconv_real *weights;
+    const cconv_real *in;
+    struct cconv_corr_init init;
+    enum cconv_activation act;
+    cconv_real slope;
+    cconv_real *out;
+    char *scratch; /* one strip a slot */
+    size_t strip;
+    size_t splits; /* parts of a block, each with some of the panels */
+    size_t parts;  /* of all blocks */
+    size_t grain;  /* parts a task takes */
+};
+
+/* One row of outputs of one panel. */
+static void run_row(const struct run *r, const struct cconv_rows *rows, const struct cconv_block *b,
+                    size_t y, size_t group, size_t panel)
+{
+    const struct cconv_pass *p = r->pass;
+    const size_t nr = p->panel->nr, first_o = panel * nr, channel = group * p->out_cg + first_o;
+    const ptrdiff_t at = p->out_first + (ptrdiff_t)y * p->out_row +
+                         (ptrdiff_t)b->x0 * p->out_pixel + (ptrdiff_t)channel;
+    int64_t tap;
+    const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
+    const int64_t row = (int64_t)y * p->step[0] - p->pad[0] + tap * p->dilation[0] - rows->first;
+    const size_t skipped = (size_t)tap * p->segments_y * p->segment_length * nr;
+    const struct cconv_panel_forward call = {
+        .pixels = b->x1 - b->x0,
+        .channels = CCONV_MIN(nr, p->out_cg - first_o),
+        .segments = (size_t)taps * p->segments_y,
+        .segment_length = p->segment_length,
+        .offset = r->offset,
+        .a = taps == 0
+                 ? rows->origin
+                 : rows->origin + row * (int64_t)p->row +
+                       (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c + (int64_t)(group * p->in_cg),
+        .a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c),
+        .b = r->weights + (group * p->panels + panel) * p->panel_weights + skipped,
+        .init = r->init.values == NULL
+                    ? NULL
+                    : r->init.values + (r->init.is_map ? at : (ptrdiff_t)channel),
+        .init_stride = r->init.is_map ? p->out_pixel : 0,
+        .c = r->out + b->n * p->out_image + at,
+        .c_stride = p->out_pixel,
+        .act = r->act,
+        .slope = r->slope
+    };
+
+    p->panel->forward(&call);
+}
+
+/* Panels outermost: one panel's weights stay in cache over all rows of a block. */
+static void run_part(const struct run *r, size_t block, size_t part, cconv_real *strip)
+{
+    const struct cconv_pass *p = r->pass;
+    const struct cconv_block b = cconv_pass_block(p, block);
+    const size_t all = p->groups * p->panels;
+    const struct cconv_rows rows =
+        cconv_pass_rows(p, r->in + b.n * p->in_h * p->in_w * p->in_c, &b, strip);
+
+    for (size_t i = all * part / r->splits; i < all * (part + 1) / r->splits; i++) {
+        for (size_t y = b.y0; y < b.y1; y++)
+            run_row(r, &rows, &b, y, i / p->panels, i % p->panels);
+    }
+}
+
+static void run_task(void *arg, size_t task, size_t slot)
+{
+    const struct run *r = arg;
+    /* A pass without strips has no scratch either. */
+    cconv_real *strip = r->strip != 0 ? (cconv_real *)(void *)(r->scratch + slot * r->strip) : NULL;
+    const size_t end = CCONV_MIN((task + 1) * r->grain, r->parts);
+
+    for (size_t i = task * r->grain; i < end; i++)
+        run_part(r, i / r->splits, i % r->splits, strip);
+}
+
+/* Parts of a block when there are few blocks: as many as have work enough. */
+static size_t choose_splits(const struct cconv_pass *p, size_t blocks)
+{
+    const size_t wanted = CCONV_MIN((8 + blocks - 1) / blocks, p->groups * p->panels);
+
+    return CCONV_MAX(CCONV_MIN(wanted, p->block_work / CCONV_LEAST_WORK), 1);
+}
+
+static void run(coordconv_context *context, struct run *r, const char *packed)
+{
+    const struct cconv_pass *p = r->pass;
+    const size_t blocks = cconv_pass_blocks(p);
+
+    if (blocks == 0)
+        return;
+    r->offset = (const ptrdiff_t *)(const void *)packed;
+    r->weights = (const cconv_real *)(const void *)(packed + offsets_bytes(p));
+    r->strip = cconv_pass_strip(p);
+    r->splits = choose_splits(p, blocks);
+    r->parts = blocks * r->splits;
+    r->grain = 1 + CCONV_LEAST_WORK / (p->block_work / r->splits + 1);
+    cconv_parallel_run(&context->parallel, run_task, r, (r->parts + r->grain - 1) / r->grain);
+}
+
+static size_t strips_bytes(const coordconv_context *context, const struct cconv_pass *p)
+{
+    return cconv_size_mul(cconv_pass_strip(p), context->parallel.slots);
+}
+
+size_t cconv_corr_gather_packed(const coordconv_context *context, const struct cconv_corr *c)
+{
+    struct cconv_pass p;
+
+    cconv_pass_gather(context, c, &p);
+    return packed_bytes(&p);
+}
+
+size_t cconv_corr_gather_scratch(const coordconv_context *context, const struct cconv_corr *c)
+{
+    struct cconv_pass p;
+
+    cconv_pass_gather(context, c, &p);
+    return strips_bytes(context, &p);
+}
+
+void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv_corr *c,
+                            const cconv_real *weight, void *packed)
+{
+    const struct weight_strides s = { .out = c->weight_s,
+                                      .in = kernel_plane(c),
+                                      .group = c->small_c / c->groups * c->weight_s,
+                                      .kernel_w = (size_t)c->kernel[1] };
+    struct cconv_pass p;
+
+    cconv_pass_gather(context, c, &p);
+    pack(&p, &s, weight, packed);
+}
+
+void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,
+                       const cconv_real *big, struct cconv_corr_init init,
+                       enum cconv_activation act, cconv_real slope, cconv_real *small,
+                       void *scratch)
+{
+    struct cconv_pass p;
+    struct run r = { .pass = &p,
+                     .in = big,
+                     .init = init,
+                     .act = act,
+                     .slope = slope,
+                     .out = small,
+                     .scratch = scratch };
+
+    cconv_pass_gather(context, c, &p);
+    run(context, &r, packed);
+}
+
+/* The phases of a scatter, one after the other. */
+struct phases {
+    const coordconv_context *context;
+    const struct cconv_corr *corr;
+    int64_t next;
+};
+
+static int next_phase(struct phases *i, struct cconv_pass *p)
+{
+    const int64_t sx = i->corr->stride[1], count = sx * i->corr->stride[0];
+
+    if (i->next >= count)
+        return 0;
+    cconv_pass_scatter(i->context, i->corr, i->next / sx, i->next % sx, p);
+    i->next++;
+    return 1;
+}
+
+size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct cconv_corr *c)
+{
+    struct phases i = { context, c, 0 };
+    struct cconv_pass p;
+    size_t sum = 0;
+
+    while (next_phase(&i, &p))
+        sum = cconv_size_add(sum, packed_bytes(&p));
+    return sum;
+}
+
+size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c)
+{
+    struct phases i = { context, c, 0 };
+    struct cconv_pass p;
+    size_t most = 0;
+
+    while (next_phase(&i, &p))
+        most = CCONV_MAX(most, strips_bytes(context, &p));
+    return most;
+}
+
+void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
+                             const cconv_real *weight, void *packed)
+{
+    const struct weight_strides s = { .out = kernel_plane(c),
+                                      .in = c->weight_s,
+                                      .group = c->small_c / c->groups * c->weight_s,
+                                      .kernel_w = (size_t)c->kernel[1] };
+    struct phases i = { context, c, 0 };
+    struct cconv_pass p;
+
+    for (char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
+        pack(&p, &s, weight, at);
+}
+
+void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, const void *packed,
+                        const cconv_real *small, struct cconv_corr_init init,
+                        enum cconv_activation act, cconv_real slope, cconv_real *big, void *scratch)
+{
+    struct phases i = { context, c, 0 };
+    struct cconv_pass p;
+
+    for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p)) {
+        struct run r = { .pass = &p,
+                         .in = small,
+                         .init = init,
+                         .act = act,
+                         .slope = slope,
+                         .out = big,
+                         .scratch = scratch };
+        run(context, &r, at);
+    }
+}

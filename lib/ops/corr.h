@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * corr.h - the one linear map behind every convolution here.
+ *
+ * A strided correlation ties a big image to a small one: small pixel (i, j) sees
+ * big pixels (i stride - pad + ky dilation, j ...). Weights are W[s][b][ky][kx],
+ * s a channel of the small image, b one of the big image within its group. Then
+ *
+ *   gather   small = correlate(big, W)             convolution forward; backward-data of its
+ * transpose scatter  big = the transpose of that map       transposed convolution; backward-data of
+ * convolution grad     dW = sum over pixels small x big      backward-weights of both
+ *
+ * so conv2d and conv_transpose2d are the same code with the roles swapped, and a
+ * linear layer is the 1x1 case. Images are [batch, height, width, channels],
+ * row-major.
+ *
+ * How: a task is a block of output rows of one image. Where the kernel reaches
+ * over the left or right border, the rows it needs are copied once into a
+ * zero-padded strip; rows above and below are left out of the sum. The strip is
+ * fed to a panel kernel (kernels/conv.h) row by row. A scatter of stride s is s x s
+ * gathers, one for each position of an output pixel modulo the stride, each with
+ * the taps that reach it.
+ */
+#ifndef CCONV_OPS_CORR_H
+#define CCONV_OPS_CORR_H
+
+#include "core/context.h"
+
+struct cconv_corr {
+    size_t batch;
+    size_t small_h, small_w, small_c; /* channels of all groups */
+    size_t big_h, big_w, big_c;
+    size_t groups;
+    int32_t kernel[2], stride[2], dilation[2]; /* y, x */
+    int32_t pad[2];                            /* top, left, on the big image */
+    size_t weight_s; /* elements from W[s] to W[s + 1]; W[s][b] to W[s][b + 1] is a kernel plane */
+};
+
+/* What the sums start from: a bias per channel, or a map of one image's size
+ * (channels innermost) shared by the batch; values NULL: zero. */
+struct cconv_corr_init {
+    const cconv_real *values;
+    int is_map;
+};
+
+/* Bytes of packed weights (pack to 64-byte aligned memory) and of scratch. */
+size_t cconv_corr_gather_packed(const coordconv_context *context, const struct cconv_corr *c);
+size_t cconv_corr_gather_scratch(const coordconv_context *context, const struct cconv_corr *c);
+size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct cconv_corr *c);
+size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c);
+size_t cconv_corr_grad_scratch(const coordconv_context *context, const struct cconv_corr *c);
+
+void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv_corr *c,
+                            const cconv_real *weight, void *packed);
+void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
+                             const cconv_real *weight, void *packed);
+
+/* small = act(init + gather(big)). */
+void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,
+                       const cconv_real *big, struct cconv_corr_init init,
+                       enum cconv_activation act, cconv_real slope, cconv_real *small,
+                       void *scratch);
+
+/* big = act(init + scatter(small)). */
+void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, const void *packed,
+                        const cconv_real *small, struct cconv_corr_init init,
+                        enum cconv_activation act, cconv_real slope, cconv_real *big,
+                        void *scratch);
+
+/* dweight = sum over the batch and all pixels of small x big; written, laid out as the weights. */
+void cconv_corr_grad(coordconv_context *context, const struct cconv_corr *c,
+                     const cconv_real *small, const cconv_real *big, cconv_real *dweight,
+                     void *scratch);
+
+#endif /* CCONV_OPS_CORR_H */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * corr_grad.c - gradients of the weights.
+ *
+ * The blocks of the gather pass are dealt to a number of partial sums that
+ * depends on shapes alone; each partial adds up its blocks in order, and the
+ * partials are added in order at the end, so the bits do not depend on threads.
+ */
+#include <string.h>
+
+#include "base/checked.h"
+#include "ops/corr_pass.h"
+
+/* Partial sums: enough to keep threads busy, few enough to be cheap to clear and add. */
+enum {
+    MOST_PARTIALS = 16,
+    PARTIAL_BYTES = 8 * 1024 * 1024
+};
+
+struct grad {
+    struct cconv_pass pass;
+    size_t panels; /* of all groups */
+    size_t partials;
+    size_t finishers; /* tasks that add up the partials */
+    size_t blocks;
+    size_t panel_bytes;
+    const cconv_real *small, *big;
+    const ptrdiff_t *offset;
+    char *sums;   /* [partials][panels] packed panels */
+    char *strips; /* one a slot */
+    const struct cconv_corr *corr;
+    cconv_real *dweight;
+};
+
+static void plan_grad(const coordconv_context *context, const struct cconv_corr *c, struct grad *g)
+{
+    size_t weights;
+
+    *g = (struct grad){ .corr = c };
+    cconv_pass_gather(context, c, &g->pass);
+    g->panels = g->pass.groups * g->pass.panels;
+    g->blocks = cconv_pass_blocks(&g->pass);
+    g->panel_bytes = cconv_size_align(cconv_size_mul(g->pass.panel_weights, sizeof(cconv_real)));
+    weights = CCONV_MAX(cconv_size_mul(g->panel_bytes, g->panels), 1);
+    g->partials = CCONV_MAX(CCONV_MIN(PARTIAL_BYTES / weights, MOST_PARTIALS), 1);
+    g->partials = CCONV_MIN(g->partials, 1 + g->blocks * g->pass.block_work / CCONV_LEAST_WORK);
+    g->partials = CCONV_MIN(g->partials, CCONV_MAX(g->blocks, 1));
+    g->finishers = CCONV_MIN(1 + g->partials * weights / CCONV_LEAST_WORK, g->panels);
+}
+
+static size_t offsets_bytes(const struct grad *g)
+{
+    return cconv_size_align(cconv_size_mul(cconv_pass_offset_count(&g->pass), sizeof(ptrdiff_t)));
+}
+
+static size_t sums_bytes(const struct grad *g)
+{
+    return cconv_size_mul(cconv_size_mul(g->panel_bytes, g->panels), g->partials);
+}
+
+size_t cconv_corr_grad_scratch(const coordconv_context *context, const struct cconv_corr *c)
+{
+    struct grad g;
+
+    plan_grad(context, c, &g);
+    return cconv_size_add(cconv_size_add(offsets_bytes(&g), sums_bytes(&g)),
+                          cconv_size_mul(cconv_pass_strip(&g.pass), context->parallel.slots));
+}
+
+static cconv_real *partial_panel(const struct grad *g, size_t partial, size_t panel)
+{
+    return (cconv_real *)(void *)(g->sums + (partial * g->panels + panel) * g->panel_bytes);
+}
+
+/* Rows y .. y + rows - 1, all with the same taps inside, into one panel. */
+static void add_rows(const struct grad *g, const struct cconv_rows *rows,
+                     const struct cconv_block *b, size_t y, size_t count, size_t panel,
+                     cconv_real *sum)
+{
+    const struct cconv_pass *p = &g->pass;
+    const size_t nr = p->panel->nr, group = panel / p->panels, first_o = panel % p->panels * nr;
+    int64_t tap;
+    const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
+    const int64_t row = (int64_t)y * p->step[0] - p->pad[0] + tap * p->dilation[0] - rows->first;
+
+    if (taps == 0)
+        return;
+    const struct cconv_panel_grad call = {
+        .rows = count,
+        .pixels = b->x1 - b->x0,
+        .channels = CCONV_MIN(nr, p->out_cg - first_o),
+        .segments = (size_t)taps * p->segments_y,
+        .segment_length = p->segment_length,
+        .offset = g->offset,
+        .a = rows->origin + row * (int64_t)p->row + (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c +
+             (int64_t)(group * p->in_cg),
+        .a_row = (ptrdiff_t)((size_t)p->step[0] * p->row),
+        .a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c),
+        .g = g->small + b->n * p->out_image + (ptrdiff_t)y * p->out_row +
+             (ptrdiff_t)b->x0 * p->out_pixel + (ptrdiff_t)(group * p->out_cg + first_o),
+        .g_row = p->out_row,
+        .g_stride = p->out_pixel,
+        .w = sum + (size_t)tap * p->segments_y * p->segment_length * nr
+    };
+    p->panel->grad(&call);
+}
+
+/* Add one block into one panel: rows with all their taps inside go together. */
+static void add_block(const struct grad *g, const struct cconv_rows *rows,
+                      const struct cconv_block *b, size_t panel, cconv_real *sum)
+{
+    size_t y = b->y0;
+
+    while (y < b->y1) {
+        int64_t tap, next_tap;
+        const int64_t taps = cconv_pass_taps_inside(&g->pass, y, &tap);
+        size_t end = y + 1;
+
+        while (end < b->y1 && cconv_pass_taps_inside(&g->pass, end, &next_tap) == taps &&
+               next_tap == tap)
+            end++;
+        add_rows(g, rows, b, y, end - y, panel, sum);
+        y = end;
+    }
+}
+
+static void partial_task(void *arg, size_t partial, size_t slot)
+{
+    const struct grad *g = arg;
+    const struct cconv_pass *p = &g->pass;
+    cconv_real *strip = (cconv_real *)(void *)(g->strips + slot * cconv_pass_strip(p));
+
+    memset(partial_panel(g, partial, 0), 0, g->panels * g->panel_bytes);
+    for (size_t i = g->blocks * partial / g->partials; i < g->blocks * (partial + 1) / g->partials;
+         i++) {
+        const struct cconv_block b = cconv_pass_block(p, i);
+        const struct cconv_rows rows =
+            cconv_pass_rows(p, g->big + b.n * p->in_h * p->in_w * p->in_c, &b, strip);
+
+        for (size_t panel = 0; panel < g->panels; panel++)
+            add_block(g, &rows, &b, panel, partial_panel(g, partial, panel));
+    }
+}
+
+/* Add up the partials of one panel and put it where the weights' layout wants it. */
+static void finish_panel(const struct grad *g, size_t panel)
+{
+    const struct cconv_pass *p = &g->pass;
+    const size_t nr = p->panel->nr, plane = (size_t)(p->taps[0] * p->taps[1]);
+    const size_t first = panel / p->panels * p->out_cg + panel % p->panels * nr;
+    const size_t channels = CCONV_MIN(nr, p->out_cg - panel % p->panels * nr);
+    cconv_real *sum = partial_panel(g, 0, panel);
+
+    for (size_t i = 1; i < g->partials; i++) {
+        const cconv_real *other = partial_panel(g, i, panel);
+
+        for (size_t k = 0; k < p->panel_weights; k++)
+            sum[k] += other[k];
+    }
+    for (size_t tap = 0; tap < plane; tap++) {
+        for (size_t b = 0; b < p->in_cg; b++, sum += nr) {
+            for (size_t o = 0; o < channels; o++)
+                g->dweight[(first + o) * g->corr->weight_s + b * plane + tap] = sum[o];
+        }
+    }
+}
+
+static void finish_task(void *arg, size_t task, size_t slot)
+{
+    const struct grad *g = arg;
+
+    (void)slot;
+    for (size_t i = g->panels * task / g->finishers; i < g->panels * (task + 1) / g->finishers; i++)
+        finish_panel(g, i);
+}
+
+void cconv_corr_grad(coordconv_context *context, const struct cconv_corr *c,
+                     const cconv_real *small, const cconv_real *big, cconv_real *dweight,
+                     void *scratch)
+{
+    struct grad g;
+
+    plan_grad(context, c, &g);
+    g.small = small;
+    g.big = big;
+    g.dweight = dweight;
+    g.offset = scratch;
+    g.sums = (char *)scratch + offsets_bytes(&g);
+    g.strips = g.sums + sums_bytes(&g);
+    cconv_pass_offsets(&g.pass, scratch);
+    cconv_parallel_run(&context->parallel, partial_task, &g, g.partials);
+    cconv_parallel_run(&context->parallel, finish_task, &g, g.finishers);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ops/corr_pass.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+
+/* A block's input should stay in a core's second-level cache, with room for weights. */
+enum {
+    BLOCK_BYTES = 192 * 1024,
+    LINE_PIXELS = 480,
+    LEAST_BLOCKS = 8
+};
+
+static size_t ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Rows a task takes: as many as the cache holds, but enough tasks for all threads. */
+static void choose_blocks(struct cconv_pass *p)
+{
+    const size_t row_bytes = CCONV_MAX(p->row * sizeof(cconv_real) * (size_t)p->step[0], 1);
+    const size_t fit = CCONV_MAX(BLOCK_BYTES / row_bytes, 1);
+    const size_t spread = ceil_div(p->batch * p->out_h, LEAST_BLOCKS);
+
+    p->block_w = p->lines ? CCONV_MIN(p->out_w, LINE_PIXELS) : p->out_w;
+    p->block_h = CCONV_MAX(CCONV_MIN(CCONV_MIN(fit, spread), p->out_h), 1);
+    p->block_work = p->block_h * p->block_w * (size_t)p->taps[0] * (size_t)p->taps[1] * p->in_cg *
+                    p->out_cg * p->groups;
+}
+
+/* With one tap and nothing skipped, rows and columns are one long line of pixels. */
+static void join_rows(struct cconv_pass *p)
+{
+    const int pointwise = p->taps[0] == 1 && p->taps[1] == 1 && p->step[0] == 1 &&
+                          p->step[1] == 1 && p->pad[0] == 0 && p->pad[1] == 0 &&
+                          p->in_h == p->out_h && p->in_w == p->out_w &&
+                          p->out_row == p->out_pixel * (ptrdiff_t)p->out_w;
+
+    if (!pointwise)
+        return;
+    p->in_w = p->out_w = p->in_h * p->in_w;
+    p->in_h = p->out_h = 1;
+    p->lines = 1;
+}
+
+static void choose(const coordconv_context *context, struct cconv_pass *p)
+{
+    const int64_t last =
+        ((int64_t)p->out_w - 1) * p->step[1] - p->pad[1] + (p->taps[1] - 1) * p->dilation[1];
+    const int empty = p->taps[0] <= 0 || p->taps[1] <= 0;
+    size_t products;
+
+    if (empty)
+        p->taps[0] = p->taps[1] = 0;
+    p->strip = !empty && (p->pad[1] > 0 || last >= (int64_t)p->in_w);
+    p->row = p->in_w * p->in_c;
+    if (p->strip)
+        p->row = (size_t)(last + p->pad[1] + 1) * p->in_c;
+    /* Neighbouring taps join into one run where their channels lie side by side. */
+    p->segments_y = p->groups == 1 && p->dilation[1] == 1 ? 1 : (size_t)p->taps[1];
+    p->segment_length = p->segments_y == 1 ? (size_t)p->taps[1] * p->in_cg : p->in_cg;
+    products = (size_t)p->taps[0] * (size_t)p->taps[1] * p->in_cg;
+    p->panel = cconv_panel_choose(&context->kernels.conv, p->out_cg, CCONV_MAX(products, 1));
+    p->panels = ceil_div(p->out_cg, p->panel->nr);
+    p->panel_weights = products * p->panel->nr;
+    choose_blocks(p);
+}
+
+void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr *c,
+                       struct cconv_pass *p)
+{
+    *p = (struct cconv_pass){ .batch = c->batch,
+                              .in_h = c->big_h,
+                              .in_w = c->big_w,
+                              .in_c = c->big_c,
+                              .out_h = c->small_h,
+                              .out_w = c->small_w,
+                              .out_c = c->small_c,
+                              .out_row = (ptrdiff_t)(c->small_w * c->small_c),
+                              .out_pixel = (ptrdiff_t)c->small_c,
+                              .out_image = c->small_h * c->small_w * c->small_c,
+                              .groups = c->groups,
+                              .in_cg = c->big_c / c->groups,
+                              .out_cg = c->small_c / c->groups };
+    for (int i = 0; i < 2; i++) {
+        p->taps[i] = c->kernel[i];
+        p->step[i] = c->stride[i];
+        p->dilation[i] = c->dilation[i];
+        p->pad[i] = c->pad[i];
+        p->tap_first[i] = 0;
+        p->tap_step[i] = 1;
+    }
+    join_rows(p);
+    choose(context, p);
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        const int64_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0 ? 1 : 0);
+}
+
+/* Big pixel o = t stride + r is reached from small pixel i by tap k where
+ * i stride - pad + k dilation = o: for those k with (r + pad - k dilation)
+ * divisible by the stride, from i = t + (r + pad - k dilation) / stride. Such k
+ * are stride / gcd apart; as k falls, i rises by dilation / gcd. */
+static void phase_axis(const struct cconv_corr *c, int axis, int64_t r, struct cconv_pass *p)
+{
+    const int64_t s = c->stride[axis], d = c->dilation[axis], g = gcd(s, d);
+    const int64_t apart = s / g;
+    int64_t last = -1, count = 0;
+
+    for (int64_t k = 0; k < c->kernel[axis] && k < apart; k++) {
+        if ((r + c->pad[axis] - k * d) % s == 0) {
+            count = (c->kernel[axis] - 1 - k) / apart + 1;
+            last = k + (count - 1) * apart;
+            break;
+        }
+    }
+    p->taps[axis] = count;
+    p->step[axis] = 1;
+    p->dilation[axis] = d / g;
+    p->tap_first[axis] = last;
+    p->tap_step[axis] = -apart;
+    p->pad[axis] = count != 0 ? -floor_div(r + c->pad[axis] - last * d, s) : 0;
+}
+
+static size_t phase_extent(size_t extent, int32_t stride, int64_t r)
+{
+    const size_t first = (size_t)r;
+
+    return first < extent ? ceil_div(extent - first, (size_t)stride) : 0;
+}
+
+void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ry,
+                        int64_t rx, struct cconv_pass *p)
+{
+    const ptrdiff_t row = (ptrdiff_t)(c->big_w * c->big_c);
+
+    *p = (struct cconv_pass){ .batch = c->batch,
+                              .in_h = c->small_h,
+                              .in_w = c->small_w,
+                              .in_c = c->small_c,
+                              .out_h = phase_extent(c->big_h, c->stride[0], ry),
+                              .out_w = phase_extent(c->big_w, c->stride[1], rx),
+                              .out_c = c->big_c,
+                              .out_first = ry * row + rx * (ptrdiff_t)c->big_c,
+                              .out_row = c->stride[0] * row,
+                              .out_pixel = c->stride[1] * (ptrdiff_t)c->big_c,
+                              .out_image = c->big_h * c->big_w * c->big_c,
+                              .groups = c->groups,
+                              .in_cg = c->small_c / c->groups,
+                              .out_cg = c->big_c / c->groups };
+    phase_axis(c, 0, ry, p);
+    phase_axis(c, 1, rx, p);
+    join_rows(p);
+    choose(context, p);
+}
+
+size_t cconv_pass_blocks(const struct cconv_pass *p)
+{
+    if (p->out_h == 0 || p->out_w == 0)
+        return 0;
+    return p->batch * ceil_div(p->out_h, p->block_h) * ceil_div(p->out_w, p->block_w);
+}
+
+struct cconv_block cconv_pass_block(const struct cconv_pass *p, size_t i)
+{
+    const size_t columns = ceil_div(p->out_w, p->block_w), rows = ceil_div(p->out_h, p->block_h);
+    const size_t x = i % columns, y = i / columns % rows;
+
+    return (struct cconv_block){ .n = i / columns / rows,
+                                 .y0 = y * p->block_h,
+                                 .y1 = CCONV_MIN((y + 1) * p->block_h, p->out_h),
+                                 .x0 = x * p->block_w,
+                                 .x1 = CCONV_MIN((x + 1) * p->block_w, p->out_w) };
+}
+
+/* Input rows that outputs y0 .. y1 - 1 reach, whether inside the image or not. */
+static size_t rows_reached(const struct cconv_pass *p, size_t outputs)
+{
+    return (outputs - 1) * (size_t)p->step[0] + (size_t)((p->taps[0] - 1) * p->dilation[0]) + 1;
+}
+
+size_t cconv_pass_strip(const struct cconv_pass *p)
+{
+    if (!p->strip)
+        return 0;
+    return cconv_size_align(
+        cconv_size_mul(cconv_size_mul(rows_reached(p, p->block_h), p->row), sizeof(cconv_real)));
+}
+
+size_t cconv_pass_offset_count(const struct cconv_pass *p)
+{
+    return (size_t)p->taps[0] * p->segments_y;
+}
+
+void cconv_pass_offsets(const struct cconv_pass *p, ptrdiff_t *offset)
+{
+    for (int64_t ky = 0; ky < p->taps[0]; ky++) {
+        for (size_t kx = 0; kx < p->segments_y; kx++)
+            *offset++ = (ptrdiff_t)((size_t)(ky * p->dilation[0]) * p->row +
+                                    kx * (size_t)p->dilation[1] * p->in_c);
+    }
+}
+
+/* One row of the strip: zeros, the pixels that are there, zeros. */
+static void copy_row(const struct cconv_pass *p, const cconv_real *image, int64_t y,
+                     cconv_real *strip)
+{
+    const size_t zero = p->pad[1] > 0 ? (size_t)p->pad[1] * p->in_c : 0;
+    const size_t skip = p->pad[1] < 0 ? (size_t)-p->pad[1] : 0;
+    const size_t left = CCONV_MIN(zero, p->row);
+    const size_t there = skip < p->in_w ? (p->in_w - skip) * p->in_c : 0;
+    const size_t copied = CCONV_MIN(there, p->row - left);
+
+    memset(strip, 0, left * sizeof *strip);
+    memcpy(strip + left, image + ((size_t)y * p->in_w + skip) * p->in_c, copied * sizeof *strip);
+    memset(strip + left + copied, 0, (p->row - left - copied) * sizeof *strip);
+}
+
+struct cconv_rows cconv_pass_rows(const struct cconv_pass *p, const cconv_real *image,
+                                  const struct cconv_block *b, cconv_real *strip)
+{
+    const int64_t top = (int64_t)b->y0 * p->step[0] - p->pad[0];
+    struct cconv_rows rows = { .origin = strip, .first = top };
+
+    if (!p->strip) {
+        rows.origin = image - p->pad[1] * (int64_t)p->in_c;
+        rows.first = 0;
+        return rows;
+    }
+    for (size_t i = 0; i < rows_reached(p, b->y1 - b->y0); i++) {
+        const int64_t y = top + (int64_t)i;
+
+        if (y >= 0 && y < (int64_t)p->in_h)
+            copy_row(p, image, y, strip + i * p->row);
+    }
+    return rows;
+}
+
+int64_t cconv_pass_taps_inside(const struct cconv_pass *p, size_t y, int64_t *first)
+{
+    const int64_t top = (int64_t)y * p->step[0] - p->pad[0], d = p->dilation[0];
+    const int64_t begin = top < 0 ? (-top + d - 1) / d : 0;
+    const int64_t end = CCONV_MIN(p->taps[0], floor_div((int64_t)p->in_h - 1 - top, d) + 1);
+
+    *first = CCONV_MIN(begin, p->taps[0]);
+    return CCONV_MAX(end - *first, 0);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * corr_pass.h - one dense sliding window over an image: what gather, each phase
+ * of scatter, and grad have in common. Used by corr*.c only.
+ */
+#ifndef CCONV_OPS_CORR_PASS_H
+#define CCONV_OPS_CORR_PASS_H
+
+#include "ops/corr.h"
+
+/* Output (i, j) sums taps (ky, kx) of input row i step - pad + ky dilation, likewise
+ * the column. Taps are counted as they lie in the input, whatever their place in
+ * the weights: tap ky reads weight row tap_first + ky tap_step. */
+struct cconv_pass {
+    size_t batch;
+    size_t in_h, in_w, in_c;    /* channels of all groups: the pixel stride */
+    size_t out_h, out_w, out_c; /* outputs computed */
+    ptrdiff_t out_first;        /* element of output (0, 0) in its image */
+    ptrdiff_t out_row, out_pixel;
+    size_t out_image; /* elements of a whole output image */
+    size_t groups, in_cg, out_cg;
+    int64_t taps[2], step[2], dilation[2], pad[2];
+    int64_t tap_first[2], tap_step[2];
+
+    /* Chosen from the above. */
+    const struct cconv_panel *panel;
+    int strip;         /* the input is copied into a padded strip */
+    int lines;         /* output is one line: a task takes block_w pixels of it */
+    size_t row;        /* elements between input rows as the kernel sees them */
+    size_t segments_y; /* segments a tap row */
+    size_t segment_length;
+    size_t panels;           /* panels of a group */
+    size_t panel_weights;    /* elements of one packed panel */
+    size_t block_h, block_w; /* outputs of a task */
+    size_t block_work;       /* products of a whole block */
+};
+
+/* The rows of an image as a panel kernel sees them. */
+struct cconv_rows {
+    const cconv_real *origin; /* input row `first`, the column that tap 0 of output 0 reads */
+    int64_t first;
+};
+
+/* One block of outputs: rows y0 .. y1 - 1, columns x0 .. x1 - 1 of image n. */
+struct cconv_block {
+    size_t n, y0, y1, x0, x1;
+};
+
+void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr *c,
+                       struct cconv_pass *p);
+
+/* Phase (ry, rx), each below its stride, of a scatter. */
+void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ry,
+                        int64_t rx, struct cconv_pass *p);
+
+/* Products below which handing a task to another thread costs more than it gains. */
+enum {
+    CCONV_LEAST_WORK = 128 * 1024
+};
+
+/* Blocks of a pass, and block i of them. */
+size_t cconv_pass_blocks(const struct cconv_pass *p);
+struct cconv_block cconv_pass_block(const struct cconv_pass *p, size_t i);
+
+/* Bytes of a strip for one block. */
+size_t cconv_pass_strip(const struct cconv_pass *p);
+
+/* Table of segment offsets; [taps y * segments_y]. */
+size_t cconv_pass_offset_count(const struct cconv_pass *p);
+void cconv_pass_offsets(const struct cconv_pass *p, ptrdiff_t *offset);
+
+/* Input rows for a block: in place, or copied into strip. */
+struct cconv_rows cconv_pass_rows(const struct cconv_pass *p, const cconv_real *image,
+                                  const struct cconv_block *b, cconv_real *strip);
+
+/* Taps ky of output row y that lie inside the image: *first .. *first + returned - 1. */
+int64_t cconv_pass_taps_inside(const struct cconv_pass *p, size_t y, int64_t *first);
+
+#endif /* CCONV_OPS_CORR_PASS_H */

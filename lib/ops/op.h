@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * op.h - what every operation is to the rest of the library.
+ *
+ * An operation is one const struct of functions; lib/ops has one file each. The
+ * graph and the stand-alone layer calls both drive it the same way: infer, then
+ * space, then prepare whenever parameters have changed, then forward and
+ * backward as often as wanted. Only infer and space can meet bad values, so all
+ * checks are there; forward fails only on data (a class label out of range).
+ */
+#ifndef CCONV_OPS_OP_H
+#define CCONV_OPS_OP_H
+
+#include <coordconv/layer.h>
+#include <coordconv/model.h>
+
+#include "core/context.h"
+#include "core/shape.h"
+#include "core/tensor.h"
+
+/* Hyper-parameters of convolution and transposed convolution, defaults filled in. */
+struct cconv_conv_attr {
+    int32_t transposed;
+    uint32_t coords; /* COORDCONV_COORDS_* */
+    int32_t coord_channels;
+    int32_t in_channels; /* data channels */
+    int32_t out_channels;
+    int32_t groups;
+    int32_t same; /* padding is COORDCONV_SAME */
+    int32_t bias; /* 1: has one */
+    int32_t kernel[2], stride[2], dilation[2], pads[4], output_padding[2];
+};
+
+struct cconv_pool_attr {
+    int32_t kernel[2], stride[2], pads[4];
+    int32_t same;
+    int32_t count_padding;
+};
+
+union cconv_attr {
+    struct cconv_conv_attr conv; /* layers conv2d, conv_transpose2d */
+    struct cconv_pool_attr pool; /* max_pool2d, avg_pool2d */
+    struct {
+        int32_t in_features, out_features, bias;
+    } linear;
+    struct {
+        int32_t channels;
+        double epsilon, momentum;
+    } batch_norm;
+    struct {
+        int32_t kind; /* enum cconv_activation */
+        double slope;
+    } act;
+    struct cconv_shape reshape; /* as given: 0 copies, -1 infers */
+    int64_t tile[2];            /* height, width */
+    uint32_t axes;              /* softmax: bit set */
+    int32_t axis;               /* concat; flatten: the first */
+    double factor;              /* scale */
+};
+
+struct cconv_op;
+
+/* One application of an operation to inputs of known shapes. */
+struct cconv_app {
+    const struct cconv_op *op;
+    coordconv_context *context;
+    const union cconv_attr *attr;
+    coordconv_layer *layer; /* parameters; NULL for operations without */
+    int32_t input_count;
+    const struct cconv_shape *in; /* [input_count] */
+    const int32_t *in_dtype;      /* [input_count] CCONV_REAL_DTYPE or COORDCONV_I32 */
+    struct cconv_shape out;       /* always CCONV_REAL_DTYPE */
+    int32_t training;             /* mode is COORDCONV_TRAINING */
+    int32_t keeps_buffers;        /* training, but running statistics must not move */
+    enum cconv_activation act; /* applied to the output; only where the op says CCONV_FUSES_ACT */
+    double act_slope;
+};
+
+/* Bytes an application needs besides inputs, output and gradients. */
+struct cconv_space {
+    size_t packed;   /* written by prepare, kept until parameters change */
+    size_t saved;    /* written by forward, read by backward */
+    size_t forward;  /* scratch of one forward call */
+    size_t backward; /* scratch of one backward call */
+};
+
+/* Where the data of one run lies. All real arrays are row-major and 64-byte aligned. */
+struct cconv_run {
+    const void *const *x;  /* [input_count] */
+    cconv_real *y;         /* written by forward; for backward only if the op says CCONV_KEEPS_Y */
+    const cconv_real *dy;  /* backward */
+    cconv_real *const *dx; /* backward: [input_count], written; an entry is NULL where not wanted */
+    cconv_real *const *dparam; /* backward: one a trained parameter, written; NULL entries as dx */
+    void *packed, *saved, *scratch;
+};
+
+enum {
+    CCONV_KEEPS_X = 1,    /* backward reads the inputs */
+    CCONV_KEEPS_Y = 2,    /* backward reads the output */
+    CCONV_IN_PLACE = 4,   /* forward: y may be x[0]; backward: dx[0] may be dy */
+    CCONV_ALIAS = 8,      /* y is x[0] under another shape: nothing to compute at all */
+    CCONV_FUSES_ACT = 16, /* forward applies app->act (RELU, LEAKY) */
+    CCONV_SCALAR_LOSS =
+        32 /* output is a scalar loss; dy is one value. Input 1, the target, has no gradient */
+};
+
+struct cconv_op {
+    const char *name;
+    uint32_t flags;
+    /* Check attr against the input shapes and dtypes; fill app->out. */
+    coordconv_status (*infer)(struct cconv_app *app);
+    /* Fill *space (it comes zeroed); sizes that overflow are SIZE_MAX. NULL: needs none. */
+    void (*space)(const struct cconv_app *app, struct cconv_space *space);
+    /* Pack parameters into run->packed; may use scratch of the forward size. NULL: nothing to pack.
+     */
+    void (*prepare)(const struct cconv_app *app, const struct cconv_run *run);
+    coordconv_status (*forward)(const struct cconv_app *app, const struct cconv_run *run);
+    void (*backward)(const struct cconv_app *app, const struct cconv_run *run);
+};
+
+extern const struct cconv_op cconv_op_conv2d, cconv_op_conv_transpose2d, cconv_op_linear,
+    cconv_op_batch_norm, cconv_op_act, cconv_op_scale, cconv_op_softmax, cconv_op_reshape,
+    cconv_op_flatten, cconv_op_tile, cconv_op_concat, cconv_op_add, cconv_op_multiply,
+    cconv_op_max_pool2d, cconv_op_avg_pool2d, cconv_op_global_max_pool, cconv_op_global_avg_pool,
+    cconv_op_global_sum_pool, cconv_op_mse, cconv_op_softmax_cross_entropy,
+    cconv_op_sigmoid_cross_entropy;
+
+/* Messages of infer begin with the op's name and show the shapes. */
+#define CCONV_APP_LOG(app) (&(app)->context->log)
+
+/* Check that inputs first .. last - 1 are real (CCONV_REAL_DTYPE). */
+coordconv_status cconv_app_check_real(const struct cconv_app *app, int32_t first, int32_t last);
+
+/* Check that input 0 is a real [N, H, W, C] with no empty axis. */
+coordconv_status cconv_app_check_image(const struct cconv_app *app);
+
+/* Extents of an output window and the padding that goes with it, along one axis. */
+struct cconv_window {
+    int64_t in, out;
+    int32_t kernel, stride, dilation, before, after;
+};
+
+/* Output extent of a window sliding over `in` pixels: explicit pads, or SAME,
+ * which sets before and after. out is 0 or less where the kernel does not fit. */
+void cconv_window_slide(struct cconv_window *w, int same);
+
+#endif /* CCONV_OPS_OP_H */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * scale.c - a constant times a value.
+ */
+#include "ops/common.h"
+#include "ops/eltwise.h"
+
+static coordconv_status infer(struct cconv_app *app)
+{
+    if (!isfinite(app->attr->factor))
+        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_INVALID,
+                          "scale: factor %g is not finite", app->attr->factor);
+    return cconv_app_infer_like(app);
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    cconv_parallel_scale(app->context, cconv_shape_count(&app->out), app->attr->factor,
+                         cconv_run_input(run, 0), run->y);
+    return COORDCONV_OK;
+}
+
+static void backward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    if (run->dx[0] != NULL)
+        cconv_parallel_scale(app->context, cconv_shape_count(&app->out), app->attr->factor, run->dy,
+                             run->dx[0]);
+}
+
+const struct cconv_op cconv_op_scale = {
+    .name = "scale",
+    .flags = CCONV_IN_PLACE,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+};
