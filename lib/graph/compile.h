@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * compile.h - what a plan is made of; shared by the files that make and run one.
+ *
+ * Order of making: shapes (compile.c), which values share memory (fuse.c), who
+ * needs gradients (grad.c), lifetimes and the arena (layout.c). Node i of the
+ * plan is node i of the model, and so is value i.
+ */
+#ifndef CCONV_GRAPH_COMPILE_H
+#define CCONV_GRAPH_COMPILE_H
+
+#include "graph/memplan.h"
+#include "graph/plan.h"
+
+/* A value: the output of the node of the same number, or an input. */
+struct cconv_plan_value {
+    struct cconv_shape shape;
+    int32_t dtype;
+    size_t bytes;
+    int32_t root;      /* value in whose memory this one lies; itself as a rule */
+    int32_t uses;      /* inputs of nodes of this plan that read it */
+    int32_t grad_root; /* likewise for its gradient */
+    int32_t grad_uses; /* of these, the ones that send a gradient back */
+    uint8_t is_output;
+    uint8_t wants_gradient;
+    void *data; /* of a root that is no input: fixed; otherwise set at each run */
+    cconv_real *gradient;
+};
+
+/* Where a gradient goes when backward writes it: straight to its place, or,
+ * where something is there already, to scratch, to be added. */
+struct cconv_plan_sink {
+    cconv_real *target; /* what the op is told to write; NULL: not wanted */
+    cconv_real *add_to; /* if not NULL, target is added to this afterwards */
+    size_t count;
+};
+
+struct cconv_plan_node {
+    struct cconv_app app;
+    uint8_t used;     /* some output depends on it */
+    uint8_t backward; /* takes part in the backward pass */
+    uint8_t skipped;  /* forward is done by the producer of its input: a fused activation */
+    uint8_t packed_once;
+    uint64_t packed_version; /* of the layer's parameters in packed */
+    struct cconv_space space;
+    struct cconv_run run;
+    void *forward_scratch, *backward_scratch; /* run.scratch is one of them */
+    const void **x;                           /* run.x */
+    cconv_real **dx;                          /* run.dx */
+    cconv_real **dparam;                      /* run.dparam; CCONV_LAYER_MAX_TENSORS */
+    struct cconv_plan_sink *sink_x, *sink_param;
+    int32_t parameter; /* first of the layer's in plan->parameters */
+};
+
+/* An input or output as the caller sees it. */
+struct cconv_plan_port {
+    const char *name; /* the model's */
+    coordconv_value value;
+    coordconv_tensor *bound;   /* reference held; NULL: not bound */
+    coordconv_tensor *staging; /* of an input that must be converted */
+};
+
+struct coordconv_plan {
+    atomic_int references;
+    coordconv_model *model; /* reference held */
+    int32_t training;
+    int32_t input_gradients;
+    coordconv_value loss; /* COORDCONV_NO_VALUE in inference */
+    int32_t node_count;
+    struct cconv_plan_node *nodes;
+    struct cconv_plan_value *values;
+    struct cconv_plan_port *inputs, *outputs;
+    int32_t input_count, output_count;
+    struct cconv_plan_parameter *parameters;
+    int32_t parameter_count;
+    size_t gradient_count; /* elements of the flat gradient buffer */
+    cconv_real *gradients;
+    size_t edge_count;               /* inputs of all nodes */
+    struct cconv_shape *edge_shapes; /* [edge_count], node after node; the rest alike */
+    int32_t *edge_dtypes;
+    const void **edge_x;
+    cconv_real **edge_dx;
+    struct cconv_plan_sink *edge_sinks;
+    cconv_real **param_pointers;         /* [node_count * CCONV_LAYER_MAX_TENSORS] */
+    struct cconv_plan_sink *param_sinks; /* likewise */
+    struct cconv_block_life *blocks;     /* everything in the arena; see layout.c */
+    size_t *block_order;                 /* room for the planner */
+    size_t block_count;
+    coordconv_tensor *arena; /* bytes, reference held; its memory is ours or the caller's */
+    size_t arena_bytes;
+    int32_t forward_done, backward_done;
+};
+
+static inline const struct cconv_node *cconv_plan_source(const coordconv_plan *plan, int32_t i)
+{
+    return &plan->model->nodes[i];
+}
+
+static inline coordconv_context *cconv_plan_context(const coordconv_plan *plan)
+{
+    return plan->model->context;
+}
+
+/* The steps of compiling; each needs the ones before. */
+coordconv_status cconv_plan_shapes(coordconv_plan *plan, const coordconv_plan_desc *desc);
+void cconv_plan_fuse(coordconv_plan *plan);
+coordconv_status cconv_plan_differentiate(coordconv_plan *plan);
+coordconv_status cconv_plan_layout(coordconv_plan *plan); /* sets arena_bytes and all offsets */
+void cconv_plan_place(coordconv_plan *plan, char *arena); /* offsets become pointers */
+
+/* A row-major tensor over memory that `owner` keeps alive. */
+coordconv_status cconv_plan_view(const coordconv_plan *plan, int32_t dtype,
+                                 const struct cconv_shape *shape, coordconv_tensor *owner,
+                                 void *data, coordconv_tensor **out);
+
+/* Blocks that layout needs for a graph of so many nodes and edges. */
+size_t cconv_plan_block_count(size_t nodes, size_t edges);
+
+#endif /* CCONV_GRAPH_COMPILE_H */

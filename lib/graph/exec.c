@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * exec.c - running a plan. Nothing here allocates.
+ */
+#include "graph/compile.h"
+#include "ops/eltwise.h"
+
+static coordconv_status plan_fail(const coordconv_plan *plan, coordconv_status status,
+                                  const char *call, const char *text)
+{
+    return cconv_fail(plan != NULL ? &cconv_plan_context(plan)->log : NULL, status, "%s: %s", call,
+                      text);
+}
+
+/* Point the input values at what is bound, converting where it must be. */
+static coordconv_status take_inputs(coordconv_plan *plan)
+{
+    for (int32_t i = 0; i < plan->input_count; i++) {
+        struct cconv_plan_port *port = &plan->inputs[i];
+
+        if (!plan->nodes[port->value].used)
+            continue;
+        if (port->bound == NULL)
+            return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_STATE,
+                              "plan_run: input \"%s\" is not bound", port->name);
+        if (port->staging != NULL)
+            cconv_tensor_copy_elements(port->staging, port->bound);
+        plan->values[port->value].data =
+            port->staging != NULL ? port->staging->data : port->bound->data;
+    }
+    return COORDCONV_OK;
+}
+
+/* Values in the memory of an input move with it. */
+static void *value_data(const coordconv_plan *plan, coordconv_value value)
+{
+    return plan->values[plan->values[value].root].data;
+}
+
+static void prepare(struct cconv_plan_node *n)
+{
+    uint64_t version;
+
+    if (n->app.op->prepare == NULL)
+        return;
+    version = n->app.layer != NULL ? cconv_layer_version(n->app.layer) : 0;
+    if (n->packed_once && n->packed_version == version)
+        return;
+    n->app.op->prepare(&n->app, &n->run);
+    n->packed_once = 1;
+    n->packed_version = version;
+}
+
+static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    struct cconv_plan_node *n = &plan->nodes[i];
+
+    for (int32_t k = 0; k < node->input_count; k++)
+        n->x[k] = value_data(plan, node->inputs[k]);
+    n->run.y = value_data(plan, i);
+    if (n->skipped || (node->op->flags & CCONV_ALIAS) != 0)
+        return COORDCONV_OK;
+    n->run.scratch = n->forward_scratch;
+    prepare(n);
+    return node->op->forward(&n->app, &n->run);
+}
+
+static void give_outputs(coordconv_plan *plan)
+{
+    for (int32_t i = 0; i < plan->output_count; i++) {
+        const struct cconv_plan_port *port = &plan->outputs[i];
+
+        if (port->bound == NULL)
+            continue;
+        const struct cconv_plan_value *v = &plan->values[port->value];
+        coordconv_tensor from = { .dtype = v->dtype, .shape = v->shape };
+
+        from.data = value_data(plan, port->value);
+        cconv_shape_strides(&v->shape, from.stride);
+        cconv_tensor_copy_elements(port->bound, &from);
+        cconv_tensor_touch(port->bound);
+    }
+}
+
+coordconv_status coordconv_plan_forward(coordconv_plan *plan)
+{
+    coordconv_status st;
+
+    if (plan == NULL)
+        return plan_fail(plan, COORDCONV_ERR_INVALID, "plan_forward", "plan is NULL");
+    if ((st = take_inputs(plan)) != COORDCONV_OK)
+        return st;
+    plan->forward_done = plan->backward_done = 0;
+    for (int32_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL &&
+            (st = forward_node(plan, i)) != COORDCONV_OK)
+            return st;
+    }
+    give_outputs(plan);
+    plan->forward_done = 1;
+    return COORDCONV_OK;
+}
+
+static void add_sink(const coordconv_plan *plan, const struct cconv_plan_sink *s)
+{
+    if (s->add_to != NULL)
+        cconv_parallel_add(cconv_plan_context(plan), s->count, s->add_to, s->target, s->add_to);
+}
+
+static void backward_node(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    struct cconv_plan_node *n = &plan->nodes[i];
+
+    n->run.dy = plan->values[i].gradient;
+    n->run.scratch = n->backward_scratch;
+    if ((node->op->flags & CCONV_ALIAS) == 0)
+        node->op->backward(&n->app, &n->run);
+    else if (n->dx[0] != NULL && n->dx[0] != n->run.dy)
+        cconv_parallel_copy(cconv_plan_context(plan), n->sink_x[0].count, n->run.dy, n->dx[0]);
+    for (int32_t k = 0; k < node->input_count; k++)
+        add_sink(plan, &n->sink_x[k]);
+    for (int32_t k = 0; k < CCONV_LAYER_MAX_TENSORS; k++)
+        add_sink(plan, &n->sink_param[k]);
+}
+
+coordconv_status coordconv_plan_backward(coordconv_plan *plan)
+{
+    if (plan == NULL)
+        return plan_fail(plan, COORDCONV_ERR_INVALID, "plan_backward", "plan is NULL");
+    if (!plan->training)
+        return plan_fail(plan, COORDCONV_ERR_STATE, "plan_backward", "an inference plan");
+    if (!plan->forward_done)
+        return plan_fail(plan, COORDCONV_ERR_STATE, "plan_backward",
+                         "no forward pass since the last backward pass");
+    if (plan->nodes[plan->loss].backward)
+        plan->values[plan->loss].gradient[0] = 1;
+    for (int32_t i = plan->loss; i >= 0; i--) {
+        if (plan->nodes[i].backward && cconv_plan_source(plan, i)->op != NULL)
+            backward_node(plan, i);
+    }
+    plan->forward_done = 0;
+    plan->backward_done = 1;
+    return COORDCONV_OK;
+}
+
+coordconv_status coordconv_plan_run(coordconv_plan *plan)
+{
+    coordconv_status st;
+
+    if (plan == NULL)
+        return plan_fail(plan, COORDCONV_ERR_INVALID, "plan_run", "plan is NULL");
+    st = coordconv_plan_forward(plan);
+    return st == COORDCONV_OK && plan->training ? coordconv_plan_backward(plan) : st;
+}

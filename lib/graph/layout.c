@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * layout.c - when each piece of memory is needed, and where in the arena it lies.
+ *
+ * Time: node i runs forward at i and backward at 2 n - i, so a pass of a
+ * training plan is the times 0 .. 2 n; `end` is after all of them. What must
+ * outlive a run (packed weights, the gradient buffer, outputs, wanted input
+ * gradients) lives until the end; what must live from run to run, from 0 on.
+ */
+#include "base/checked.h"
+#include "graph/compile.h"
+
+/* Blocks of node i are numbered i * BLOCKS_A_NODE + one of these; behind those of
+ * all nodes come one for each edge, CCONV_LAYER_MAX_TENSORS for each node's
+ * parameters (where a gradient is added to another) and the gradient buffer. */
+enum {
+    VALUE,
+    GRADIENT,
+    SAVED,
+    PACKED,
+    FORWARD,
+    BACKWARD,
+    BLOCKS_A_NODE
+};
+
+size_t cconv_plan_block_count(size_t nodes, size_t edges)
+{
+    return cconv_size_add(cconv_size_mul(nodes, BLOCKS_A_NODE + CCONV_LAYER_MAX_TENSORS),
+                          cconv_size_add(edges, 1));
+}
+
+static struct cconv_block_life *node_block(const coordconv_plan *plan, int32_t i, int kind)
+{
+    return &plan->blocks[(size_t)i * BLOCKS_A_NODE + (size_t)kind];
+}
+
+static struct cconv_block_life *edge_block(const coordconv_plan *plan, int32_t i, int32_t k)
+{
+    const size_t edge = (size_t)(plan->nodes[i].sink_x - plan->edge_sinks) + (size_t)k;
+
+    return &plan->blocks[(size_t)plan->node_count * BLOCKS_A_NODE + edge];
+}
+
+static struct cconv_block_life *param_block(const coordconv_plan *plan, int32_t i, int32_t k)
+{
+    return &plan->blocks[(size_t)plan->node_count * BLOCKS_A_NODE + plan->edge_count +
+                         (size_t)i * CCONV_LAYER_MAX_TENSORS + (size_t)k];
+}
+
+static struct cconv_block_life *gradients_block(const coordconv_plan *plan)
+{
+    return &plan->blocks[plan->block_count - 1];
+}
+
+static int32_t end_time(const coordconv_plan *plan)
+{
+    return 2 * plan->node_count + 1;
+}
+
+static int32_t backward_time(const coordconv_plan *plan, int32_t i)
+{
+    return 2 * plan->node_count - i;
+}
+
+static void live(struct cconv_block_life *b, size_t bytes, int32_t first, int32_t last)
+{
+    b->first = b->bytes == 0 ? first : CCONV_MIN(b->first, first);
+    b->last = b->bytes == 0 ? last : CCONV_MAX(b->last, last);
+    b->bytes = CCONV_MAX(b->bytes, bytes);
+}
+
+static int differentiable(const coordconv_plan *plan, int32_t i, int32_t k)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+
+    return plan->nodes[i].backward && plan->values[node->inputs[k]].wants_gradient &&
+           (k == 0 || (node->op->flags & CCONV_SCALAR_LOSS) == 0);
+}
+
+/* A value lives from its making to its last reading, forward or backward. */
+static void live_values(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    const struct cconv_plan_value *v = &plan->values[i];
+    const uint32_t flags = node->op->flags;
+    const int back = plan->nodes[i].backward;
+
+    live(node_block(plan, v->root, VALUE), v->bytes, i,
+         v->is_output                           ? end_time(plan)
+         : back && (flags & CCONV_KEEPS_Y) != 0 ? backward_time(plan, i)
+                                                : i);
+    for (int32_t k = 0; k < node->input_count; k++) {
+        const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
+
+        if (cconv_plan_source(plan, x->root)->op != NULL)
+            live(node_block(plan, x->root, VALUE), x->bytes, i,
+                 back && (flags & CCONV_KEEPS_X) != 0 ? backward_time(plan, i) : i);
+    }
+}
+
+/* A gradient lives from the first consumer that writes it, going backward, to its producer. */
+static void live_gradients(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    const int32_t now = backward_time(plan, i);
+
+    live(node_block(plan, plan->values[i].grad_root, GRADIENT), plan->values[i].bytes, now, now);
+    for (int32_t k = 0; k < node->input_count; k++) {
+        const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
+
+        if (differentiable(plan, i, k))
+            live(node_block(plan, x->grad_root, GRADIENT), x->bytes, now, now);
+    }
+}
+
+static coordconv_status live_node(coordconv_plan *plan, int32_t i)
+{
+    struct cconv_plan_node *n = &plan->nodes[i];
+    const int32_t now = backward_time(plan, i);
+
+    if (n->app.op->space != NULL)
+        n->app.op->space(&n->app, &n->space);
+    live_values(plan, i);
+    live(node_block(plan, i, PACKED), cconv_size_align(n->space.packed), 0, end_time(plan));
+    live(node_block(plan, i, FORWARD), cconv_size_align(n->space.forward), i, i);
+    live(node_block(plan, i, SAVED), cconv_size_align(n->space.saved), i, n->backward ? now : i);
+    if (n->backward) {
+        live_gradients(plan, i);
+        live(node_block(plan, i, BACKWARD), cconv_size_align(n->space.backward), now, now);
+    }
+    return COORDCONV_OK;
+}
+
+/* 1 if going backward nobody has written this gradient before input k of node i does. */
+static int writes_first(const coordconv_plan *plan, int32_t i, int32_t k)
+{
+    const coordconv_value value = cconv_plan_source(plan, i)->inputs[k];
+
+    for (int32_t j = i; j < plan->node_count; j++) {
+        const struct cconv_node *node = cconv_plan_source(plan, j);
+        const int32_t count = j == i ? k : node->input_count;
+
+        for (int32_t l = 0; plan->nodes[j].backward && l < count; l++) {
+            if (node->inputs[l] == value && differentiable(plan, j, l))
+                return 0;
+        }
+    }
+    return 1;
+}
+
+static int layer_writes_first(const coordconv_plan *plan, int32_t i)
+{
+    for (int32_t j = i + 1; j < plan->node_count; j++) {
+        if (plan->nodes[j].backward &&
+            cconv_plan_source(plan, j)->layer == cconv_plan_source(plan, i)->layer)
+            return 0;
+    }
+    return 1;
+}
+
+static void live_sums(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    const int32_t now = backward_time(plan, i);
+
+    for (int32_t k = 0; k < node->input_count; k++) {
+        if (differentiable(plan, i, k) && !writes_first(plan, i, k))
+            live(edge_block(plan, i, k), plan->values[node->inputs[k]].bytes, now, now);
+    }
+    for (int32_t k = 0; node->layer != NULL && k < node->layer->trained; k++) {
+        const size_t count = plan->parameters[plan->nodes[i].parameter + k].count;
+
+        if (!layer_writes_first(plan, i))
+            live(param_block(plan, i, k), cconv_size_align(count * sizeof(cconv_real)), now, now);
+    }
+}
+
+coordconv_status cconv_plan_layout(coordconv_plan *plan)
+{
+    for (int32_t i = 0; i < plan->node_count; i++) {
+        const struct cconv_plan_value *v = &plan->values[i];
+
+        if (cconv_plan_source(plan, i)->op == NULL) {
+            if (plan->training && v->wants_gradient)
+                live(node_block(plan, v->grad_root, GRADIENT), v->bytes, 0, end_time(plan));
+            continue;
+        }
+        if (!plan->nodes[i].used)
+            continue;
+        live_node(plan, i);
+        if (plan->nodes[i].backward)
+            live_sums(plan, i);
+    }
+    live(gradients_block(plan),
+         cconv_size_align(cconv_size_mul(plan->gradient_count, sizeof(cconv_real))), 0,
+         end_time(plan));
+    plan->arena_bytes = cconv_memplan(plan->blocks, plan->block_count, plan->block_order);
+    if (plan->arena_bytes > PTRDIFF_MAX)
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_SHAPE,
+                          "plan: an arena this large cannot be addressed");
+    return COORDCONV_OK;
+}
+
+static void *place(char *arena, const struct cconv_block_life *b)
+{
+    return b->bytes != 0 ? arena + b->offset : NULL;
+}
+
+static void place_sinks(coordconv_plan *plan, int32_t i, char *arena)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    struct cconv_plan_node *n = &plan->nodes[i];
+
+    for (int32_t k = 0; k < node->input_count; k++) {
+        const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
+        const struct cconv_block_life *sum = edge_block(plan, i, k);
+
+        if (!differentiable(plan, i, k))
+            continue;
+        n->sink_x[k].count = cconv_shape_count(&x->shape);
+        n->sink_x[k].target = sum->bytes != 0 ? place(arena, sum) : x->gradient;
+        n->sink_x[k].add_to = sum->bytes != 0 ? x->gradient : NULL;
+    }
+    for (int32_t k = 0; node->layer != NULL && k < node->layer->trained; k++) {
+        const struct cconv_plan_parameter *p = &plan->parameters[n->parameter + k];
+        const struct cconv_block_life *sum = param_block(plan, i, k);
+        cconv_real *gradient = plan->gradients + p->offset;
+
+        n->sink_param[k].count = p->count;
+        n->sink_param[k].target = sum->bytes != 0 ? place(arena, sum) : gradient;
+        n->sink_param[k].add_to = sum->bytes != 0 ? gradient : NULL;
+    }
+}
+
+static void place_node(coordconv_plan *plan, int32_t i, char *arena)
+{
+    struct cconv_plan_node *n = &plan->nodes[i];
+
+    n->run.packed = place(arena, node_block(plan, i, PACKED));
+    n->run.saved = place(arena, node_block(plan, i, SAVED));
+    n->forward_scratch = place(arena, node_block(plan, i, FORWARD));
+    n->backward_scratch = place(arena, node_block(plan, i, BACKWARD));
+    n->run.x = n->x;
+    n->run.dx = n->dx;
+    n->run.dparam = n->dparam;
+    if (n->backward)
+        place_sinks(plan, i, arena);
+    for (int32_t k = 0; k < n->app.input_count; k++)
+        n->dx[k] = n->sink_x[k].target;
+    for (int32_t k = 0; k < CCONV_LAYER_MAX_TENSORS; k++)
+        n->dparam[k] = n->sink_param[k].target;
+}
+
+void cconv_plan_place(coordconv_plan *plan, char *arena)
+{
+    for (int32_t i = 0; i < plan->node_count; i++) {
+        struct cconv_plan_value *v = &plan->values[i];
+
+        v->data = place(arena, node_block(plan, v->root, VALUE));
+        v->gradient = place(arena, node_block(plan, v->grad_root, GRADIENT));
+    }
+    plan->gradients = place(arena, gradients_block(plan));
+    for (int32_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL)
+            place_node(plan, i, arena);
+    }
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * plan.c - making, binding and asking a plan. Compiling is in compile.c, fuse.c,
+ * grad.c and layout.c, running in exec.c.
+ */
+#include <string.h>
+
+#include "base/checked.h"
+#include "graph/compile.h"
+
+static void *plan_alloc(const coordconv_plan *plan, size_t count, size_t size)
+{
+    return cconv_alloc(&cconv_plan_context(plan)->allocator, cconv_size_mul(count, size));
+}
+
+static void plan_free(const coordconv_plan *plan, void *memory, size_t count, size_t size)
+{
+    cconv_free(&cconv_plan_context(plan)->allocator, memory, count * size);
+}
+
+static size_t node_total(const coordconv_plan *plan)
+{
+    return (size_t)plan->node_count;
+}
+
+static size_t param_total(const coordconv_plan *plan)
+{
+    return node_total(plan) * CCONV_LAYER_MAX_TENSORS;
+}
+
+static void free_ports(coordconv_plan *plan, struct cconv_plan_port *ports, int32_t count)
+{
+    for (int32_t i = 0; ports != NULL && i < count; i++) {
+        coordconv_tensor_unref(ports[i].bound);
+        coordconv_tensor_unref(ports[i].staging);
+    }
+    plan_free(plan, ports, (size_t)count, sizeof *ports);
+}
+
+static void free_parameters(coordconv_plan *plan)
+{
+    const size_t most = (size_t)plan->model->layer_count * CCONV_LAYER_MAX_TENSORS;
+
+    for (int32_t i = 0; plan->parameters != NULL && i < plan->parameter_count; i++) {
+        char *name = plan->parameters[i].name;
+
+        if (name != NULL)
+            plan_free(plan, name, strlen(name) + 1, 1);
+    }
+    plan_free(plan, plan->parameters, most, sizeof *plan->parameters);
+}
+
+static void free_layout(coordconv_plan *plan)
+{
+    plan_free(plan, plan->blocks, plan->block_count, sizeof *plan->blocks);
+    plan_free(plan, plan->block_order, plan->block_count, sizeof *plan->block_order);
+    plan->blocks = NULL;
+    plan->block_order = NULL;
+}
+
+/* Free a plan at whatever stage of its making. */
+static void destroy(coordconv_plan *plan)
+{
+    coordconv_model *model = plan->model;
+
+    free_ports(plan, plan->inputs, plan->input_count);
+    free_ports(plan, plan->outputs, plan->output_count);
+    free_parameters(plan);
+    free_layout(plan);
+    plan_free(plan, plan->nodes, node_total(plan), sizeof *plan->nodes);
+    plan_free(plan, plan->values, node_total(plan), sizeof *plan->values);
+    plan_free(plan, plan->edge_shapes, plan->edge_count, sizeof *plan->edge_shapes);
+    plan_free(plan, plan->edge_dtypes, plan->edge_count, sizeof *plan->edge_dtypes);
+    plan_free(plan, plan->edge_x, plan->edge_count, sizeof *plan->edge_x);
+    plan_free(plan, plan->edge_dx, plan->edge_count, sizeof *plan->edge_dx);
+    plan_free(plan, plan->edge_sinks, plan->edge_count, sizeof *plan->edge_sinks);
+    plan_free(plan, plan->param_pointers, param_total(plan), sizeof *plan->param_pointers);
+    plan_free(plan, plan->param_sinks, param_total(plan), sizeof *plan->param_sinks);
+    coordconv_tensor_unref(plan->arena);
+    plan_free(plan, plan, 1, sizeof *plan);
+    coordconv_model_unref(model);
+}
+
+static coordconv_status allocate(coordconv_plan *plan)
+{
+    const size_t layers = (size_t)plan->model->layer_count;
+
+    plan->block_count = cconv_plan_block_count(node_total(plan), plan->edge_count);
+    plan->nodes = plan_alloc(plan, node_total(plan), sizeof *plan->nodes);
+    plan->values = plan_alloc(plan, node_total(plan), sizeof *plan->values);
+    plan->inputs = plan_alloc(plan, (size_t)plan->input_count, sizeof *plan->inputs);
+    plan->outputs = plan_alloc(plan, (size_t)plan->output_count, sizeof *plan->outputs);
+    plan->parameters = plan_alloc(plan, layers * CCONV_LAYER_MAX_TENSORS, sizeof *plan->parameters);
+    plan->edge_shapes = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_shapes);
+    plan->edge_dtypes = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_dtypes);
+    plan->edge_x = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_x);
+    plan->edge_dx = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_dx);
+    plan->edge_sinks = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_sinks);
+    plan->param_pointers = plan_alloc(plan, param_total(plan), sizeof *plan->param_pointers);
+    plan->param_sinks = plan_alloc(plan, param_total(plan), sizeof *plan->param_sinks);
+    plan->blocks = plan_alloc(plan, plan->block_count, sizeof *plan->blocks);
+    plan->block_order = plan_alloc(plan, plan->block_count, sizeof *plan->block_order);
+    if (plan->nodes == NULL || plan->values == NULL || plan->inputs == NULL ||
+        plan->outputs == NULL || plan->parameters == NULL || plan->edge_shapes == NULL ||
+        plan->edge_dtypes == NULL || plan->edge_x == NULL || plan->edge_dx == NULL ||
+        plan->edge_sinks == NULL || plan->param_pointers == NULL || plan->param_sinks == NULL ||
+        plan->blocks == NULL || plan->block_order == NULL)
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_NOMEM,
+                          "plan: out of memory");
+    return COORDCONV_OK;
+}
+
+/* An empty plan with all its tables. */
+static coordconv_status make(coordconv_model *model, coordconv_plan **out)
+{
+    coordconv_plan *plan = cconv_alloc(&model->context->allocator, sizeof *plan);
+    coordconv_status st;
+
+    if (plan == NULL)
+        return cconv_fail(&model->context->log, COORDCONV_ERR_NOMEM, "plan: out of memory");
+    atomic_init(&plan->references, 1);
+    plan->model = coordconv_model_ref(model);
+    plan->node_count = model->node_count;
+    plan->output_count = model->output_count;
+    plan->loss = COORDCONV_NO_VALUE;
+    for (int32_t i = 0; i < model->node_count; i++) {
+        plan->edge_count += (size_t)model->nodes[i].input_count;
+        plan->input_count += model->nodes[i].op == NULL;
+    }
+    if ((st = allocate(plan)) != COORDCONV_OK) {
+        destroy(plan);
+        return st;
+    }
+    *out = plan;
+    return COORDCONV_OK;
+}
+
+static void name_ports(coordconv_plan *plan)
+{
+    int32_t input = 0;
+
+    for (int32_t i = 0; i < plan->node_count; i++) {
+        const struct cconv_node *node = cconv_plan_source(plan, i);
+
+        if (node->op == NULL)
+            plan->inputs[input++] = (struct cconv_plan_port){ .name = node->name, .value = i };
+    }
+    for (int32_t i = 0; i < plan->output_count; i++)
+        plan->outputs[i] = (struct cconv_plan_port){ .name = plan->model->outputs[i].name,
+                                                     .value = plan->model->outputs[i].value };
+}
+
+static struct cconv_plan_port *find_port(struct cconv_plan_port *ports, int32_t count,
+                                         const char *name)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (strcmp(ports[i].name, name) == 0)
+            return &ports[i];
+    }
+    return NULL;
+}
+
+static coordconv_status find_loss(coordconv_plan *plan, const coordconv_plan_desc *desc)
+{
+    const char *name = desc->loss != NULL ? desc->loss : "loss";
+    const struct cconv_plan_port *port = find_port(plan->outputs, plan->output_count, name);
+
+    if (port == NULL)
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_NOT_FOUND,
+                          "plan: the model has no output \"%s\" to train on", name);
+    plan->loss = port->value;
+    return COORDCONV_OK;
+}
+
+static coordconv_status check_loss(const coordconv_plan *plan)
+{
+    const struct cconv_plan_value *loss = &plan->values[plan->loss];
+    struct cconv_shape_text text;
+
+    if (cconv_shape_count(&loss->shape) == 1 && loss->dtype == CCONV_REAL_DTYPE)
+        return COORDCONV_OK;
+    return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_SHAPE,
+                      "plan: the loss has shape %s, expected one float",
+                      cconv_shape_print(&loss->shape, &text));
+}
+
+static coordconv_status read_desc(const coordconv_model *model, const coordconv_plan_desc *desc,
+                                  coordconv_plan_desc *d)
+{
+    const struct cconv_log *log = &model->context->log;
+    coordconv_status st = COORDCONV_OK;
+
+    *d = (coordconv_plan_desc){ .struct_size = sizeof *d };
+    if (desc != NULL)
+        st = cconv_desc_read(log, "plan", desc, sizeof *d, sizeof *d, d);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, "plan", "mode", d->mode, COORDCONV_INFERENCE,
+                               COORDCONV_TRAINING);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, "plan", "batch", d->batch, 0, INT32_MAX);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, "plan", "input_gradients", d->input_gradients, 0, 1);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, "plan", "input_count", d->input_count, 0, INT32_MAX);
+    if (st == COORDCONV_OK && d->input_count > 0 && d->inputs == NULL)
+        st = cconv_fail(log, COORDCONV_ERR_INVALID, "plan: inputs is NULL, input_count %d",
+                        d->input_count);
+    return st;
+}
+
+/* Everything but the memory of the arena. */
+static coordconv_status compile(coordconv_model *model, const coordconv_plan_desc *desc,
+                                coordconv_plan **out)
+{
+    coordconv_plan *plan = NULL;
+    coordconv_status st = coordconv_model_status(model);
+
+    if (st != COORDCONV_OK)
+        return st;
+    if (model->output_count == 0)
+        return cconv_fail(&model->context->log, COORDCONV_ERR_STATE,
+                          "plan: the model has no outputs");
+    if ((st = make(model, &plan)) != COORDCONV_OK)
+        return st;
+    plan->training = desc->mode == COORDCONV_TRAINING;
+    plan->input_gradients = plan->training && desc->input_gradients;
+    name_ports(plan);
+    if (plan->training)
+        st = find_loss(plan, desc);
+    if (st == COORDCONV_OK && (st = cconv_plan_shapes(plan, desc)) == COORDCONV_OK)
+        cconv_plan_fuse(plan);
+    if (st == COORDCONV_OK && plan->training && (st = check_loss(plan)) == COORDCONV_OK)
+        st = cconv_plan_differentiate(plan);
+    if (st == COORDCONV_OK)
+        st = cconv_plan_layout(plan);
+    if (st != COORDCONV_OK) {
+        destroy(plan);
+        return st;
+    }
+    *out = plan;
+    return COORDCONV_OK;
+}
+
+/* Get the arena, or take the caller's, and clear it. */
+static coordconv_status take_arena(coordconv_plan *plan, const coordconv_plan_desc *desc)
+{
+    coordconv_context *context = cconv_plan_context(plan);
+    const int64_t shape[2] = { (int64_t)(plan->arena_bytes / CCONV_ALIGN), CCONV_ALIGN };
+    coordconv_status st;
+
+    if (desc->arena == NULL) {
+        st = coordconv_tensor_new(context, COORDCONV_U8, 2, shape, &plan->arena);
+    } else if (desc->arena_bytes < plan->arena_bytes || (uintptr_t)desc->arena % CCONV_ALIGN != 0) {
+        return cconv_fail(&context->log, COORDCONV_ERR_INVALID,
+                          "plan: arena of %zu bytes at %p, needs %zu bytes aligned to %d",
+                          desc->arena_bytes, desc->arena, plan->arena_bytes, CCONV_ALIGN);
+    } else {
+        st = coordconv_tensor_wrap(context, COORDCONV_U8, 2, shape, NULL, desc->arena, NULL, NULL,
+                                   &plan->arena);
+        memset(desc->arena, 0, plan->arena_bytes);
+    }
+    if (st == COORDCONV_OK)
+        cconv_plan_place(plan, plan->arena->data);
+    return st;
+}
+
+coordconv_status coordconv_plan_new(coordconv_model *model, const coordconv_plan_desc *desc,
+                                    coordconv_plan **out)
+{
+    coordconv_plan_desc d;
+    coordconv_plan *plan = NULL;
+    coordconv_status st;
+
+    if (model == NULL || out == NULL)
+        return cconv_fail(model != NULL ? &model->context->log : NULL, COORDCONV_ERR_INVALID,
+                          "plan_new: %s is NULL", model == NULL ? "model" : "out");
+    if ((st = read_desc(model, desc, &d)) != COORDCONV_OK ||
+        (st = compile(model, &d, &plan)) != COORDCONV_OK)
+        return st;
+    if ((st = take_arena(plan, &d)) != COORDCONV_OK) {
+        destroy(plan);
+        return st;
+    }
+    free_layout(plan);
+    *out = plan;
+    return COORDCONV_OK;
+}
+
+coordconv_status coordconv_plan_arena_size(coordconv_model *model, const coordconv_plan_desc *desc,
+                                           size_t *bytes)
+{
+    coordconv_plan_desc d;
+    coordconv_plan *plan = NULL;
+    coordconv_status st;
+
+    if (model == NULL || bytes == NULL)
+        return cconv_fail(model != NULL ? &model->context->log : NULL, COORDCONV_ERR_INVALID,
+                          "plan_arena_size: %s is NULL", model == NULL ? "model" : "bytes");
+    if ((st = read_desc(model, desc, &d)) != COORDCONV_OK ||
+        (st = compile(model, &d, &plan)) != COORDCONV_OK)
+        return st;
+    *bytes = plan->arena_bytes;
+    destroy(plan);
+    return COORDCONV_OK;
+}
+
+coordconv_plan *coordconv_plan_ref(coordconv_plan *plan)
+{
+    if (plan != NULL)
+        atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
+    return plan;
+}
+
+void coordconv_plan_unref(coordconv_plan *plan)
+{
+    if (plan != NULL && atomic_fetch_sub_explicit(&plan->references, 1, memory_order_acq_rel) == 1)
+        destroy(plan);
+}
+
+/* The two arguments every question by name has. */
+static coordconv_status check_named(const coordconv_plan *plan, const char *call, const void *a,
+                                    const char *what)
+{
+    if (plan != NULL && a != NULL)
+        return COORDCONV_OK;
+    return cconv_fail(plan != NULL ? &cconv_plan_context(plan)->log : NULL, COORDCONV_ERR_INVALID,
+                      "%s: %s is NULL", call, plan == NULL ? "plan" : what);
+}
+
+static coordconv_status no_port(const coordconv_plan *plan, const char *call, const char *kind,
+                                const char *name)
+{
+    return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_NOT_FOUND,
+                      "%s: the model has no %s \"%s\"", call, kind, name);
+}
+
+/* A tensor the plan can read without converting. */
+static int readable(const coordconv_tensor *tensor, int32_t dtype)
+{
+    return tensor->dtype == dtype && coordconv_tensor_is_contiguous(tensor);
+}
+
+static coordconv_status stage_input(coordconv_plan *plan, struct cconv_plan_port *port,
+                                    const coordconv_tensor *tensor)
+{
+    const struct cconv_plan_value *v = &plan->values[port->value];
+
+    if (port->staging != NULL || readable(tensor, v->dtype))
+        return COORDCONV_OK;
+    return coordconv_tensor_new(cconv_plan_context(plan), v->dtype, v->shape.ndim, v->shape.dim,
+                                &port->staging);
+}
+
+coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
+                                     coordconv_tensor *tensor)
+{
+    struct cconv_plan_port *port;
+    struct cconv_shape_text have, want;
+    int is_input = 1;
+    coordconv_status st = check_named(plan, "plan_bind", name, "name");
+
+    if (st != COORDCONV_OK)
+        return st;
+    if ((port = find_port(plan->inputs, plan->input_count, name)) == NULL) {
+        is_input = 0;
+        port = find_port(plan->outputs, plan->output_count, name);
+    }
+    if (port == NULL)
+        return no_port(plan, "plan_bind", "input or output", name);
+    if (tensor != NULL && !cconv_shape_equal(&tensor->shape, &plan->values[port->value].shape))
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_SHAPE,
+                          "plan_bind: \"%s\" has shape %s, the tensor %s", name,
+                          cconv_shape_print(&plan->values[port->value].shape, &want),
+                          cconv_shape_print(&tensor->shape, &have));
+    if (tensor != NULL && is_input && (st = stage_input(plan, port, tensor)) != COORDCONV_OK)
+        return st;
+    coordconv_tensor_ref(tensor);
+    coordconv_tensor_unref(port->bound);
+    port->bound = tensor;
+    return COORDCONV_OK;
+}
+
+static void release_owner(void *user, void *data)
+{
+    (void)data;
+    coordconv_tensor_unref(user);
+}
+
+coordconv_status cconv_plan_view(const coordconv_plan *plan, int32_t dtype,
+                                 const struct cconv_shape *shape, coordconv_tensor *owner,
+                                 void *data, coordconv_tensor **out)
+{
+    coordconv_status st =
+        coordconv_tensor_wrap(cconv_plan_context(plan), dtype, shape->ndim, shape->dim, NULL, data,
+                              release_owner, coordconv_tensor_ref(owner), out);
+
+    if (st != COORDCONV_OK)
+        coordconv_tensor_unref(owner);
+    return st;
+}
+
+static coordconv_status view(const coordconv_plan *plan, const struct cconv_plan_value *v,
+                             coordconv_tensor *owner, void *data, coordconv_tensor **out)
+{
+    return cconv_plan_view(plan, v->dtype, &v->shape, owner, data, out);
+}
+
+coordconv_status coordconv_plan_output(coordconv_plan *plan, const char *name,
+                                       coordconv_tensor **out)
+{
+    const struct cconv_plan_port *port, *input = NULL;
+    const struct cconv_plan_value *v;
+    coordconv_status st;
+
+    if ((st = check_named(plan, "plan_output", name, "name")) != COORDCONV_OK ||
+        (st = check_named(plan, "plan_output", out, "out")) != COORDCONV_OK)
+        return st;
+    if ((port = find_port(plan->outputs, plan->output_count, name)) == NULL)
+        return no_port(plan, "plan_output", "output", name);
+    v = &plan->values[port->value];
+    for (int32_t i = 0; i < plan->input_count; i++) {
+        if (plan->inputs[i].value == v->root)
+            input = &plan->inputs[i];
+    }
+    if (input == NULL)
+        return view(plan, v, plan->arena, plan->values[v->root].data, out);
+    if (input->bound == NULL) /* an output that is an input under another name */
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_STATE,
+                          "plan_output: input \"%s\" is not bound", input->name);
+    if (input->staging != NULL)
+        return view(plan, v, input->staging, input->staging->data, out);
+    return view(plan, v, input->bound, input->bound->data, out);
+}
+
+coordconv_status coordconv_plan_input_gradient(coordconv_plan *plan, const char *name,
+                                               coordconv_tensor **out)
+{
+    const struct cconv_plan_port *port;
+    const struct cconv_plan_value *v;
+    coordconv_status st;
+
+    if ((st = check_named(plan, "plan_input_gradient", name, "name")) != COORDCONV_OK ||
+        (st = check_named(plan, "plan_input_gradient", out, "out")) != COORDCONV_OK)
+        return st;
+    if (!plan->input_gradients)
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_STATE,
+                          "plan_input_gradient: the plan was made without input_gradients");
+    if ((port = find_port(plan->inputs, plan->input_count, name)) == NULL)
+        return no_port(plan, "plan_input_gradient", "input", name);
+    v = &plan->values[port->value];
+    if (v->gradient == NULL)
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_NOT_FOUND,
+                          "plan_input_gradient: input \"%s\" holds integers", name);
+    return view(plan, v, plan->arena, v->gradient, out);
+}
