@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * test_plan.c - what plans promise: any strides and types at the edges, a
+ * caller's arena, no allocation while running, what is left out, what is kept alive.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+static struct test_heap heap;
+static coordconv_context *context;
+
+enum {
+    N = 2,
+    H = 6,
+    W = 5,
+    C = 3,
+    OUT = 4
+};
+
+static const int64_t x_shape[4] = { N, H, W, C };
+
+static coordconv_layer *new_conv(uint64_t seed)
+{
+    const coordconv_conv2d_desc desc = { .struct_size = sizeof desc,
+                                         .coords = COORDCONV_COORDS_XY,
+                                         .in_channels = C,
+                                         .out_channels = OUT,
+                                         .kernel = { 3, 3 },
+                                         .padding = COORDCONV_SAME };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_conv2d_new(context, &desc, &layer));
+    test_fill_layer(layer, seed);
+    return layer;
+}
+
+/* x -> conv -> relu -> "y"; the loss is the mean square of y against "target". */
+static coordconv_model *new_model(coordconv_layer *conv)
+{
+    const int64_t shape[4] = { -1, H, W, C }, target[4] = { -1, H, W, OUT };
+    coordconv_model *m = NULL;
+
+    check_ok(coordconv_model_new(context, &m));
+    coordconv_value y = coordconv_model_input(m, "x", COORDCONV_F32, 4, shape);
+    y = coordconv_model_relu(m, coordconv_model_apply(m, conv, y));
+    coordconv_model_output(m, "y", y);
+    coordconv_model_output(
+        m, "loss",
+        coordconv_model_mse(m, y, coordconv_model_input(m, "target", COORDCONV_F32, 4, target)));
+    return m;
+}
+
+static coordconv_plan *new_plan(coordconv_model *model, int32_t mode)
+{
+    const coordconv_plan_desc desc = {
+        .struct_size = sizeof desc, .mode = mode, .batch = N, .input_gradients = mode
+    };
+    coordconv_plan *plan = NULL;
+
+    check_ok(coordconv_plan_new(model, &desc, &plan));
+    return plan;
+}
+
+static void bind_target(coordconv_plan *plan)
+{
+    const int64_t shape[4] = { N, H, W, OUT };
+    coordconv_tensor *target = test_tensor(context, 4, shape, 77);
+
+    check_ok(coordconv_plan_bind(plan, "target", target));
+    coordconv_tensor_unref(target);
+}
+
+static coordconv_tensor *output(coordconv_plan *plan, const char *name)
+{
+    coordconv_tensor *y = NULL;
+
+    check_ok(coordconv_plan_output(plan, name, &y));
+    return y;
+}
+
+/* Values of a tensor of any strides and type, as a new row-major float tensor. */
+static coordconv_tensor *plain(const coordconv_tensor *tensor)
+{
+    coordconv_tensor *copy = test_like(context, tensor);
+
+    check_ok(coordconv_tensor_copy(copy, tensor));
+    return copy;
+}
+
+/* ---- tensors at the edges ---- */
+
+/* [N, H, W, C] of a type in memory with the axes in another order. */
+static coordconv_tensor *permuted(int32_t dtype, const int32_t *order, int64_t channels)
+{
+    const int64_t shape[4] = { N, H, W, channels };
+    int64_t stored[4];
+    int32_t back[4];
+    coordconv_tensor *memory = NULL, *view = NULL;
+
+    for (int32_t i = 0; i < 4; i++) {
+        stored[i] = shape[order[i]];
+        back[order[i]] = i;
+    }
+    check_ok(coordconv_tensor_new(context, dtype, 4, stored, &memory));
+    check_ok(coordconv_tensor_permute(memory, back, &view));
+    coordconv_tensor_unref(memory);
+    return view;
+}
+
+/* The inside of something larger: rows, columns and channels have gaps. */
+static coordconv_tensor *inside(int32_t dtype, int64_t channels)
+{
+    const int64_t shape[4] = { N, H, W + 1, channels + 2 };
+    coordconv_tensor *all = NULL, *columns = NULL, *view = NULL;
+
+    check_ok(coordconv_tensor_new(context, dtype, 4, shape, &all));
+    check_ok(coordconv_tensor_slice(all, 2, 1, W, &columns));
+    check_ok(coordconv_tensor_slice(columns, 3, 2, channels, &view));
+    coordconv_tensor_unref(all);
+    coordconv_tensor_unref(columns);
+    return view;
+}
+
+/* Row-major floats that begin 4 bytes past any alignment to speak of. */
+static coordconv_tensor *misaligned(int64_t channels)
+{
+    static float memory[N * H * W * (C + OUT) + 16];
+    const int64_t shape[4] = { N, H, W, channels };
+    float *data = memory;
+    coordconv_tensor *view = NULL;
+
+    while ((uintptr_t)data % 64 != 4)
+        data++;
+    check_ok(
+        coordconv_tensor_wrap(context, COORDCONV_F32, 4, shape, NULL, data, NULL, NULL, &view));
+    return view;
+}
+
+enum {
+    EDGES = 8
+};
+
+/* Tensor of kind `kind`, [N, H, W, channels]. */
+static coordconv_tensor *edge(int kind, int64_t channels)
+{
+    static const int32_t planar[4] = { 0, 3, 1, 2 }, reversed[4] = { 3, 2, 1, 0 };
+    static const int32_t in_order[4] = { 0, 1, 2, 3 };
+
+    switch (kind) {
+    case 0:
+        return permuted(COORDCONV_F32, planar, channels); /* NCHW */
+    case 1:
+        return permuted(COORDCONV_F64, in_order, channels);
+    case 2:
+        return permuted(COORDCONV_U8, planar, channels);
+    case 3:
+        return permuted(COORDCONV_I64, reversed, channels);
+    case 4:
+        return inside(COORDCONV_F32, channels);
+    case 5:
+        return inside(COORDCONV_I32, channels);
+    case 6:
+        return misaligned(channels);
+    default:
+        return permuted(COORDCONV_F32, in_order, channels);
+    }
+}
+
+/* Whole numbers, which every type holds. */
+static coordconv_tensor *whole_numbers(uint64_t seed)
+{
+    coordconv_tensor *t = test_tensor(context, 4, x_shape, seed);
+
+    for (int64_t i = 0; i < coordconv_tensor_count(t); i++)
+        test_values(t)[i] = (float)(int)(100 * (test_values(t)[i] + 1));
+    return t;
+}
+
+static void bound_inputs_of_any_kind(void **state)
+{
+    coordconv_layer *conv = new_conv(1);
+    coordconv_model *model = new_model(conv);
+    coordconv_plan *plan = new_plan(model, COORDCONV_TRAINING);
+    coordconv_tensor *first = NULL, *first_dx = NULL;
+    (void)state;
+
+    bind_target(plan);
+    for (int kind = EDGES - 1; kind >= -1; kind--) { /* at the end, the first again */
+        coordconv_tensor *x = edge(kind < 0 ? EDGES - 1 : kind, C), *values = whole_numbers(2);
+        coordconv_tensor *dx = NULL;
+        check_ok(coordconv_tensor_copy(x, values));
+        check_ok(coordconv_plan_bind(plan, "x", x));
+        coordconv_tensor_unref(x); /* the plan keeps it */
+        check_ok(coordconv_plan_run(plan));
+        coordconv_tensor *y = output(plan, "y");
+        check_ok(coordconv_plan_input_gradient(plan, "x", &dx));
+        if (first == NULL) {
+            first = plain(y);
+            first_dx = plain(dx);
+        }
+        test_check_same(y, first, "y");
+        test_check_same(dx, first_dx, "dx");
+        coordconv_tensor_unref(values);
+        coordconv_tensor_unref(dx);
+        coordconv_tensor_unref(y);
+    }
+    coordconv_tensor_unref(first);
+    coordconv_tensor_unref(first_dx);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(model);
+    coordconv_layer_unref(conv);
+}
+
+static void bound_outputs_of_any_kind(void **state)
+{
+    coordconv_layer *conv = new_conv(3);
+    coordconv_model *model = new_model(conv);
+    coordconv_plan *plan = new_plan(model, COORDCONV_INFERENCE);
+    coordconv_tensor *x = whole_numbers(4);
+    (void)state;
+
+    bind_target(plan);
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    for (int kind = 0; kind < EDGES; kind++) {
+        coordconv_tensor *bound = edge(kind, OUT);
+        check_ok(coordconv_plan_bind(plan, "y", bound));
+        check_ok(coordconv_plan_run(plan));
+        coordconv_tensor *y = output(plan, "y"), *want = test_like(context, y);
+        /* What a copy of the output to such a tensor gives. */
+        coordconv_tensor *same_kind = kind == 6 ? coordconv_tensor_ref(want) : edge(kind, OUT);
+        check_ok(coordconv_tensor_copy(same_kind, y));
+        coordconv_tensor *got = plain(bound), *expected = plain(same_kind);
+        test_check_same(got, expected, "bound output");
+        check_ok(coordconv_plan_bind(plan, "y", NULL));
+        check_ok(coordconv_tensor_fill(bound, 1));
+        check_ok(coordconv_plan_run(plan)); /* unbound: left alone */
+        coordconv_tensor *after = plain(bound);
+        assert_true(test_values(after)[0] == 1 && test_values(after)[N * H * W * OUT - 1] == 1);
+        coordconv_tensor *all[] = { bound, y, want, same_kind, got, expected, after };
+        for (size_t i = 0; i < COUNT(all); i++)
+            coordconv_tensor_unref(all[i]);
+    }
+    coordconv_tensor_unref(x);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(model);
+    coordconv_layer_unref(conv);
+}
+
+/* Layers by themselves take memory of any alignment too. */
+static void misaligned_layer_tensors(void **state)
+{
+    coordconv_layer *conv = new_conv(5);
+    coordconv_tensor *x = whole_numbers(6), *odd = misaligned(C);
+    const int64_t shape[4] = { N, H, W, OUT };
+    float memory[N * H * W * OUT + 1];
+    coordconv_tensor *y = NULL, *odd_y = NULL;
+    (void)state;
+
+    check_ok(coordconv_tensor_copy(odd, x));
+    check_ok(coordconv_tensor_new(context, COORDCONV_F32, 4, shape, &y));
+    check_ok(coordconv_tensor_wrap(context, COORDCONV_F32, 4, shape, NULL, memory + 1, NULL, NULL,
+                                   &odd_y));
+    check_ok(coordconv_layer_forward(conv, COORDCONV_INFERENCE, x, y, NULL, 0));
+    check_ok(coordconv_layer_forward(conv, COORDCONV_INFERENCE, odd, odd_y, NULL, 0));
+    test_check_same(odd_y, y, "y");
+    coordconv_tensor *dx = test_like(context, x);
+    check_ok(coordconv_layer_backward(conv, x, y, dx, NULL, NULL, 0));
+    check_ok(coordconv_layer_backward(conv, odd, odd_y, odd, NULL, NULL, 0));
+    test_check_same(odd, dx, "dx"); /* written over x: it is not needed any more */
+    coordconv_tensor *all[] = { x, odd, y, odd_y, dx };
+    for (size_t i = 0; i < COUNT(all); i++)
+        coordconv_tensor_unref(all[i]);
+    coordconv_layer_unref(conv);
+}
+
+/* ---- what is left out, what is kept ---- */
+
+static void unused_parts_are_left_out(void **state)
+{
+    const int64_t shape[4] = { -1, H, W, C };
+    coordconv_layer *conv = new_conv(7), *idle = new_conv(8);
+    coordconv_model *m = NULL;
+    (void)state;
+
+    check_ok(coordconv_model_new(context, &m));
+    const coordconv_value spare = coordconv_model_input(m, "spare", COORDCONV_F32, 4, shape);
+    const coordconv_value x = coordconv_model_input(m, "x", COORDCONV_F32, 4, shape);
+    coordconv_model_apply(m, idle, spare);
+    const coordconv_value y = coordconv_model_apply(m, conv, x);
+    coordconv_model_output(m, "y", y);
+    coordconv_model_output(m, "loss", coordconv_model_mse(m, y, y));
+    assert_int_equal(coordconv_model_layer_count(m), 2);
+    assert_ptr_equal(coordconv_model_layer(m, 0), idle);
+    assert_ptr_equal(coordconv_model_layer(m, 1), conv);
+    coordconv_plan *plan = new_plan(m, COORDCONV_TRAINING);
+    assert_int_equal(coordconv_plan_parameter_count(plan), 2);
+    const char *name = NULL;
+    check_ok(coordconv_plan_parameter(plan, 0, &name, NULL, NULL));
+    assert_string_equal(name, "1.weight"); /* the number in the model, not in the plan */
+    coordconv_tensor *image = whole_numbers(9);
+    check_ok(coordconv_plan_bind(plan, "x", image));
+    check_ok(coordconv_plan_run(plan)); /* "spare" is not bound */
+    coordconv_tensor_unref(image);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+    coordconv_layer_unref(conv);
+    coordconv_layer_unref(idle);
+}
+
+/* A layer behind an output but not behind the loss, and an input likewise: zero gradients. */
+static void gradients_off_the_path_are_zero(void **state)
+{
+    const int64_t shape[4] = { -1, H, W, C };
+    coordconv_layer *conv = new_conv(10), *aside = new_conv(11);
+    coordconv_model *m = NULL;
+    coordconv_tensor *flat = NULL, *dx = NULL;
+    (void)state;
+
+    check_ok(coordconv_model_new(context, &m));
+    const coordconv_value other = coordconv_model_input(m, "other", COORDCONV_F32, 4, shape);
+    const coordconv_value x = coordconv_model_input(m, "x", COORDCONV_F32, 4, shape);
+    coordconv_model_output(m, "aside", coordconv_model_apply(m, aside, other));
+    const coordconv_value y = coordconv_model_apply(m, conv, x);
+    coordconv_model_output(
+        m, "loss",
+        coordconv_model_mse(m, y, coordconv_model_scale(m, coordconv_model_tanh(m, y), 2)));
+    coordconv_plan *plan = new_plan(m, COORDCONV_TRAINING);
+    coordconv_tensor *image = whole_numbers(12);
+    check_ok(coordconv_plan_bind(plan, "x", image));
+    check_ok(coordconv_plan_bind(plan, "other", image));
+    for (int run = 0; run < 2; run++) {
+        check_ok(coordconv_plan_run(plan));
+        check_ok(coordconv_plan_gradients(plan, &flat));
+        int64_t first = -1;
+        check_ok(coordconv_plan_parameter(plan, 2, NULL, &first, NULL));
+        for (int64_t i = 0; i < first; i++)
+            assert_true(test_values(flat)[i] == 0);
+        assert_true(test_values(flat)[first] != 0);
+        check_ok(coordconv_plan_input_gradient(plan, "other", &dx));
+        for (int64_t i = 0; i < coordconv_tensor_count(dx); i++)
+            assert_true(test_values(dx)[i] == 0);
+        coordconv_tensor_unref(flat);
+        coordconv_tensor_unref(dx);
+    }
+    coordconv_tensor_unref(image);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+    coordconv_layer_unref(conv);
+    coordconv_layer_unref(aside);
+}
+
+/* Everything a plan stands on may be dropped before it, and what it hands out lives on after. */
+static void handles_in_any_order(void **state)
+{
+    struct test_heap own;
+    test_heap_init(&own);
+    coordconv_context *kept = context;
+    (void)state;
+
+    context = test_context(1, &own, NULL);
+    coordconv_layer *conv = new_conv(13);
+    coordconv_model *model = new_model(conv);
+    coordconv_plan *plan = new_plan(model, COORDCONV_INFERENCE);
+    coordconv_tensor *x = whole_numbers(14);
+    bind_target(plan);
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    coordconv_tensor_unref(x);
+    coordconv_layer_unref(conv);
+    coordconv_model_unref(model);
+    coordconv_context_unref(context);
+    check_ok(coordconv_plan_run(plan));
+    coordconv_tensor *y = output(plan, "y");
+    const float value = test_values(y)[5];
+    coordconv_plan_unref(plan);
+    assert_true(test_values(y)[5] == value);
+    coordconv_tensor_unref(y);
+    test_heap_check_empty(&own);
+    context = kept;
+}
+
+/* An input that is an output, and one value under two names. */
+static void outputs_without_an_operation(void **state)
+{
+    coordconv_model *m = NULL;
+    coordconv_tensor *x = whole_numbers(15);
+    (void)state;
+
+    check_ok(coordconv_model_new(context, &m));
+    const coordconv_value in = coordconv_model_input(m, "x", COORDCONV_F32, 4, x_shape);
+    coordconv_model_output(m, "same", in);
+    coordconv_model_output(m, "flat", coordconv_model_flatten(m, in, 1));
+    coordconv_model_output(m, "again", in);
+    coordconv_plan *plan = new_plan(m, COORDCONV_INFERENCE);
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_plan_run(plan));
+    coordconv_tensor *same = output(plan, "same"), *flat = output(plan, "flat");
+    coordconv_tensor *again = output(plan, "again");
+    test_check_same(same, x, "same");
+    test_check_same(flat, x, "flat");
+    test_check_same(again, x, "again");
+    /* The outputs keep what they show alive. */
+    coordconv_tensor *copy = plain(x);
+    check_ok(coordconv_plan_bind(plan, "x", NULL));
+    coordconv_tensor_unref(x);
+    test_check_same(same, copy, "same, later");
+    test_check_same(flat, copy, "flat, later");
+    coordconv_tensor *all[] = { same, flat, again, copy };
+    for (size_t i = 0; i < COUNT(all); i++)
+        coordconv_tensor_unref(all[i]);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+}
+
+/* Both plans of one model see a weight change, whoever makes it. */
+static void changed_weights_are_seen(void **state)
+{
+    coordconv_layer *conv = new_conv(16), *other = new_conv(17);
+    coordconv_model *model = new_model(conv);
+    coordconv_plan *plan = new_plan(model, COORDCONV_INFERENCE);
+    coordconv_plan *training = new_plan(model, COORDCONV_TRAINING);
+    coordconv_tensor *x = whole_numbers(18), *flat = NULL;
+    coordconv_tensor *weight = test_parameter(conv, "weight");
+    float *kept = coordconv_tensor_data(weight);
+    const int64_t count = coordconv_model_parameter_count(model);
+    float last = 0;
+    (void)state;
+
+    bind_target(plan);
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_tensor_new(context, COORDCONV_F32, 1, &count, &flat));
+    check_ok(coordconv_tensor_fill(flat, 0.5));
+    for (int change = 0; change < 5; change++) {
+        if (change == 1)
+            test_values(weight)[0] += 1; /* coordconv_tensor_data counts as a write */
+        if (change == 2) {
+            kept[0] += 1;
+            coordconv_tensor_modified(weight);
+        }
+        if (change == 3)
+            check_ok(coordconv_tensor_copy(weight, test_parameter(other, "weight")));
+        if (change == 4)
+            check_ok(coordconv_plan_set_parameters(training, flat));
+        check_ok(coordconv_plan_run(plan));
+        coordconv_tensor *y = output(plan, "y"), *alone = test_like(context, y);
+        check_ok(coordconv_layer_forward(conv, COORDCONV_INFERENCE, x, alone, NULL, 0));
+        float sum = 0;
+        for (int64_t i = 0; i < coordconv_tensor_count(y); i++) {
+            const float v = test_values(alone)[i];
+            assert_true(test_values(y)[i] == (v > 0 ? v : 0));
+            sum += v;
+        }
+        assert_true(sum != last);
+        last = sum;
+        coordconv_tensor_unref(y);
+        coordconv_tensor_unref(alone);
+    }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(flat);
+    coordconv_plan_unref(plan);
+    coordconv_plan_unref(training);
+    coordconv_model_unref(model);
+    coordconv_layer_unref(conv);
+    coordconv_layer_unref(other);
+}
+
+/* ---- memory ---- */
+
+static void callers_arena(void **state)
+{
+    coordconv_layer *conv = new_conv(19);
+    coordconv_model *model = new_model(conv);
+    coordconv_tensor *x = whole_numbers(20);
+    (void)state;
+
+    for (int32_t mode = COORDCONV_INFERENCE; mode <= COORDCONV_TRAINING; mode++) {
+        coordconv_plan_desc desc = { .struct_size = sizeof desc, .mode = mode, .batch = N };
+        coordconv_plan *own = new_plan(model, mode), *plan = NULL;
+        size_t bytes = 0;
+        check_ok(coordconv_plan_arena_size(model, &desc, &bytes));
+        assert_true(bytes > 0);
+        unsigned char *memory = aligned_alloc(64, (bytes / 64 + 2) * 64);
+        assert_non_null(memory);
+        memset(memory, 0xff, (bytes / 64 + 2) * 64); /* NaN, wherever it is read unwritten */
+        desc.arena = memory;
+        desc.arena_bytes = bytes;
+        check_ok(coordconv_plan_new(model, &desc, &plan));
+        bind_target(own);
+        bind_target(plan);
+        check_ok(coordconv_plan_bind(own, "x", x));
+        check_ok(coordconv_plan_bind(plan, "x", x));
+        check_ok(coordconv_plan_run(own));
+        check_ok(coordconv_plan_run(plan));
+        coordconv_tensor *want = output(own, "y"), *got = output(plan, "y");
+        test_check_same(got, want, "y");
+        const unsigned char *data = coordconv_tensor_data(got);
+        assert_true(data >= memory && data < memory + bytes);
+        for (size_t i = bytes; i < (bytes / 64 + 2) * 64; i++)
+            assert_int_equal(memory[i], 0xff);
+        coordconv_tensor_unref(want);
+        coordconv_tensor_unref(got);
+        coordconv_plan_unref(own);
+        coordconv_plan_unref(plan);
+        free(memory);
+    }
+    coordconv_tensor_unref(x);
+    coordconv_model_unref(model);
+    coordconv_layer_unref(conv);
+}
+
+static size_t allocations(void)
+{
+    return atomic_load(&heap.calls);
+}
+
+/* From the first run on, with staging copies and weights that change in between. */
+static void running_allocates_nothing(void **state)
+{
+    static const int32_t planar[4] = { 0, 3, 1, 2 };
+    coordconv_layer *conv = new_conv(21);
+    coordconv_model *model = new_model(conv);
+    (void)state;
+
+    for (int32_t mode = COORDCONV_INFERENCE; mode <= COORDCONV_TRAINING; mode++) {
+        coordconv_plan *plan = new_plan(model, mode);
+        coordconv_optimizer *optimizers[3] = { NULL, NULL, NULL };
+        coordconv_tensor *x = permuted(COORDCONV_F64, planar, C);
+        coordconv_tensor *y = permuted(COORDCONV_F64, planar, OUT);
+        for (int32_t k = 0; mode == COORDCONV_TRAINING && k < 3; k++) {
+            const coordconv_optimizer_desc desc = { .struct_size = sizeof desc,
+                                                    .kind = COORDCONV_SGD + k,
+                                                    .momentum = k == 0 ? 0.9 : 0,
+                                                    .clip_norm = 0.1 };
+            check_ok(coordconv_optimizer_new(plan, &desc, &optimizers[k]));
+        }
+        bind_target(plan);
+        check_ok(coordconv_plan_bind(plan, "x", x));
+        check_ok(coordconv_plan_bind(plan, "y", y));
+        const size_t before = allocations();
+        for (int run = 0; run < 3; run++) {
+            check_ok(coordconv_plan_run(plan));
+            check_ok(coordconv_plan_forward(plan));
+            if (mode == COORDCONV_TRAINING)
+                check_ok(coordconv_plan_backward(plan));
+            for (int32_t k = 0; mode == COORDCONV_TRAINING && k < 3; k++)
+                check_ok(coordconv_optimizer_step(optimizers[k]));
+            coordconv_tensor_modified(test_parameter(conv, "bias"));
+        }
+        assert_int_equal(allocations(), before);
+        for (int32_t k = 0; k < 3; k++)
+            coordconv_optimizer_unref(optimizers[k]);
+        coordconv_tensor_unref(x);
+        coordconv_tensor_unref(y);
+        coordconv_plan_unref(plan);
+    }
+    coordconv_model_unref(model);
+    coordconv_layer_unref(conv);
+}
+
+/* A layer with a workspace allocates nothing either. */
+static void layers_with_a_workspace_allocate_nothing(void **state)
+{
+    coordconv_layer *conv = new_conv(22);
+    coordconv_tensor *x = whole_numbers(23), *dx = test_like(context, x), *y = NULL;
+    const int64_t shape[4] = { N, H, W, OUT };
+    size_t bytes = 0;
+    (void)state;
+
+    check_ok(coordconv_tensor_new(context, COORDCONV_F32, 4, shape, &y));
+    coordconv_tensor *gradients[2] = { test_like(context, test_parameter(conv, "weight")),
+                                       test_like(context, test_parameter(conv, "bias")) };
+    check_ok(coordconv_layer_workspace(conv, COORDCONV_TRAINING, 4, x_shape, &bytes));
+    void *memory = aligned_alloc(64, (bytes / 64 + 1) * 64);
+    assert_non_null(memory);
+    const size_t before = allocations();
+    check_ok(coordconv_layer_forward(conv, COORDCONV_TRAINING, x, y, memory, bytes));
+    check_ok(coordconv_layer_backward(conv, x, y, dx, gradients, memory, bytes));
+    assert_int_equal(allocations(), before);
+    check_ok(coordconv_layer_forward(conv, COORDCONV_TRAINING, x, y, NULL, 0));
+    assert_true(allocations() > before); /* the counter does count */
+    free(memory);
+    coordconv_tensor *all[] = { x, dx, y, gradients[0], gradients[1] };
+    for (size_t i = 0; i < COUNT(all); i++)
+        coordconv_tensor_unref(all[i]);
+    coordconv_layer_unref(conv);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    test_heap_init(&heap);
+    context = test_context(1, &heap, NULL);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    coordconv_context_unref(context);
+    test_heap_check_empty(&heap);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bound_inputs_of_any_kind),
+        cmocka_unit_test(bound_outputs_of_any_kind),
+        cmocka_unit_test(misaligned_layer_tensors),
+        cmocka_unit_test(unused_parts_are_left_out),
+        cmocka_unit_test(gradients_off_the_path_are_zero),
+        cmocka_unit_test(handles_in_any_order),
+        cmocka_unit_test(outputs_without_an_operation),
+        cmocka_unit_test(changed_weights_are_seen),
+        cmocka_unit_test(callers_arena),
+        cmocka_unit_test(running_allocates_nothing),
+        cmocka_unit_test(layers_with_a_workspace_allocate_nothing),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}

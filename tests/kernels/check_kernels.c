@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * check_kernels.c - every kernel of every instruction set this machine has.
+ *
+ * check_kernels --bench prints how fast they are instead.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <coordconv/context.h>
+
+#include "check_conv.h"
+
+int32_t checked_isa;
+
+static void table_is_of_the_isa(void **state)
+{
+    static const char *const names[] = { "", "reference", "avx2", "avx512" };
+    struct cconv_kernels k;
+    (void)state;
+
+    cconv_kernels_init(&k, checked_isa);
+    assert_string_equal(k.isa, names[checked_isa]);
+    assert_in_range(k.conv.count, 1, CCONV_MAX_PANELS);
+    for (size_t i = 1; i < k.conv.count; i++)
+        assert_true(k.conv.panel[i].nr > k.conv.panel[i - 1].nr);
+}
+
+#if defined(CCONV_HAVE_AVX2)
+#define HAVE_AVX2 1
+#else
+#define HAVE_AVX2 0
+#endif
+#if defined(CCONV_HAVE_AVX512)
+#define HAVE_AVX512 1
+#else
+#define HAVE_AVX512 0
+#endif
+
+/* Indexed by COORDCONV_ISA_*. */
+static const int built[] = { 0, 1, HAVE_AVX2, HAVE_AVX512 };
+
+/* Does Linux say the processor has this feature, and that it may be used? -1: it says nothing. */
+static int linux_has(const char *feature)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[8192], word[32];
+    int found = -1;
+
+    snprintf(word, sizeof word, " %s ", feature);
+    while (file != NULL && found < 0 && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "flags", 5) == 0) {
+            line[strcspn(line, "\n")] = ' ';
+            found = strstr(line, word) != NULL;
+        }
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+static void best_isa_is_what_linux_says(void **state)
+{
+    const int avx2 = linux_has("avx2") && linux_has("fma");
+    const int avx512 = avx2 && linux_has("avx512f") && linux_has("avx512bw") &&
+                       linux_has("avx512dq") && linux_has("avx512vl");
+    (void)state;
+
+    if (linux_has("avx2") < 0)
+        skip();
+    assert_int_equal(cconv_cpu_isa(), avx512 && HAVE_AVX512 ? COORDCONV_ISA_AVX512
+                                      : avx2 && HAVE_AVX2   ? COORDCONV_ISA_AVX2
+                                                            : COORDCONV_ISA_REFERENCE);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest once[] = { cmocka_unit_test(best_isa_is_what_linux_says) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_is_of_the_isa),
+        cmocka_unit_test(forward_matches_sums),
+        cmocka_unit_test(forward_same_bits_however_split),
+        cmocka_unit_test(forward_keeps_nan),
+        cmocka_unit_test(grad_matches_sums),
+        cmocka_unit_test(grad_every_count),
+        cmocka_unit_test(choice_wastes_least),
+    };
+    const int32_t best = cconv_cpu_isa();
+    int failed;
+
+    if (argc > 1 && strcmp(argv[1], "--bench") == 0)
+        return bench_conv();
+    failed = cmocka_run_group_tests(once, NULL, NULL);
+    for (checked_isa = COORDCONV_ISA_REFERENCE; checked_isa <= best; checked_isa++)
+        if (built[checked_isa])
+            failed += cmocka_run_group_tests(tests, NULL, NULL);
+    return failed;
+}

@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * test_gradients.c - every layer, operation and loss against central differences.
+ *
+ * Linked against the sources built with CCONV_DOUBLE.
+ */
+#include "gradient_check.h"
+
+#include <math.h>
+#include <string.h>
+
+static coordconv_context *context;
+
+#define check_right(error)                                                                         \
+    do {                                                                                           \
+        const double error_ = (error);                                                             \
+        if (!(error_ <= 1.0)) {                                                                    \
+            print_error("error %g times the tolerance\n", error_);                                 \
+            fail();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* ---- layers ---- */
+
+static coordconv_layer *new_conv(const coordconv_conv2d_desc *desc)
+{
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_conv2d_new(context, desc, &layer));
+    return layer;
+}
+
+static coordconv_layer *plain_conv(int32_t in, int32_t out, int32_t kernel, uint32_t coords)
+{
+    const coordconv_conv2d_desc desc = { .struct_size = sizeof desc,
+                                         .coords = coords,
+                                         .in_channels = in,
+                                         .out_channels = out,
+                                         .kernel = { kernel, kernel },
+                                         .padding = COORDCONV_SAME };
+    return new_conv(&desc);
+}
+
+static coordconv_layer *new_linear(int32_t in, int32_t out, int32_t no_bias)
+{
+    const coordconv_linear_desc desc = {
+        .struct_size = sizeof desc, .in_features = in, .out_features = out, .no_bias = no_bias
+    };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_linear_new(context, &desc, &layer));
+    return layer;
+}
+
+static coordconv_layer *new_batch_norm(int32_t channels)
+{
+    const coordconv_batch_norm_desc desc = { .struct_size = sizeof desc, .channels = channels };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_batch_norm_new(context, &desc, &layer));
+    return layer;
+}
+
+/* Both ways: by itself and as the only node of a model. */
+static void check_both(coordconv_layer *layer, int32_t ndim, const int64_t *shape, uint64_t seed)
+{
+    struct net net;
+
+    test_fill_layer(layer, seed);
+    check_right(check_layer(context, layer, ndim, shape, seed + 10));
+    net_begin(&net, context, seed + 20);
+    const coordconv_value x = net_input(&net, ndim, shape);
+    check_right(net_check(&net, net_sum(&net, net_apply(&net, layer, x))));
+}
+
+/* 0 .. bound - 1 */
+static int32_t pick(uint64_t *state, int32_t bound)
+{
+    return (int32_t)((test_random(state) + 1.0) / 2.0 * bound);
+}
+
+/* Everything of a convolution drawn at random; H and W differ. */
+struct draw {
+    int64_t shape[4];
+    coordconv_conv2d_desc conv;
+    int32_t output_padding[2];
+};
+
+static struct draw draw_conv(uint64_t *state)
+{
+    static const uint32_t coords[] = { 0,
+                                       COORDCONV_COORDS_XY,
+                                       COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS,
+                                       COORDCONV_COORDS_RADIUS,
+                                       COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL,
+                                       COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS |
+                                           COORDCONV_COORDS_PIXEL };
+    const int32_t groups = pick(state, 3) == 0 ? 2 : 1;
+    const int32_t height = 1 + pick(state, 6);
+    struct draw d = { .conv = { .struct_size = sizeof d.conv, .groups = groups } };
+
+    d.conv.in_channels = groups * (1 + pick(state, 3));
+    d.conv.out_channels = groups * (1 + pick(state, 3));
+    d.conv.coords = groups == 1 ? coords[pick(state, COUNT(coords))] : 0;
+    d.conv.padding = pick(state, 3) == 0 ? COORDCONV_SAME : COORDCONV_PADDING_EXPLICIT;
+    d.conv.no_bias = pick(state, 4) == 0;
+    for (int i = 0; i < 2; i++) {
+        d.conv.kernel[i] = 1 + pick(state, 4);
+        d.conv.stride[i] = 1 + pick(state, 3);
+        d.conv.dilation[i] = 1 + pick(state, 2);
+        d.output_padding[i] = pick(state, d.conv.stride[i]);
+    }
+    for (int i = 0; i < 4 && d.conv.padding == COORDCONV_PADDING_EXPLICIT; i++)
+        d.conv.pads[i] = pick(state, 3);
+    d.shape[0] = 1 + pick(state, 3);
+    d.shape[1] = height;
+    d.shape[2] = height + 1 + pick(state, 3);
+    d.shape[3] = d.conv.in_channels;
+    return d;
+}
+
+static coordconv_layer *new_transpose(const struct draw *d)
+{
+    const coordconv_conv2d_desc *c = &d->conv;
+    coordconv_conv_transpose2d_desc desc = { .struct_size = sizeof desc,
+                                             .coords = c->coords,
+                                             .in_channels = c->in_channels,
+                                             .out_channels = c->out_channels,
+                                             .padding = c->padding,
+                                             .groups = c->groups,
+                                             .no_bias = c->no_bias };
+    coordconv_layer *layer = NULL;
+
+    memcpy(desc.kernel, c->kernel, sizeof desc.kernel);
+    memcpy(desc.stride, c->stride, sizeof desc.stride);
+    memcpy(desc.dilation, c->dilation, sizeof desc.dilation);
+    memcpy(desc.pads, c->pads, sizeof desc.pads);
+    if (c->padding == COORDCONV_PADDING_EXPLICIT)
+        memcpy(desc.output_padding, d->output_padding, sizeof desc.output_padding);
+    check_ok(coordconv_conv_transpose2d_new(context, &desc, &layer));
+    return layer;
+}
+
+/* Check `wanted` random layers; draws whose kernel does not fit do not count. */
+static void check_draws(uint64_t seed, int transposed, int wanted)
+{
+    uint64_t state = seed;
+
+    for (int tried = 0, done = 0; done < wanted; tried++) {
+        int64_t out[4];
+        const struct draw d = draw_conv(&state);
+        coordconv_layer *layer = transposed ? new_transpose(&d) : new_conv(&d.conv);
+        assert_true(tried < 10 * wanted);
+        if (coordconv_layer_output_shape(layer, 4, d.shape, out) != COORDCONV_OK) {
+            coordconv_layer_unref(layer);
+            continue;
+        }
+        print_message("  [%d,%d,%d,%d] to %d channels, coords %u, kernel %dx%d, stride %dx%d, "
+                      "dilation %dx%d, padding %d (%d %d %d %d), groups %d\n",
+                      (int)d.shape[0], (int)d.shape[1], (int)d.shape[2], (int)d.shape[3],
+                      (int)d.conv.out_channels, (unsigned)d.conv.coords, (int)d.conv.kernel[0],
+                      (int)d.conv.kernel[1], (int)d.conv.stride[0], (int)d.conv.stride[1],
+                      (int)d.conv.dilation[0], (int)d.conv.dilation[1], (int)d.conv.padding,
+                      (int)d.conv.pads[0], (int)d.conv.pads[1], (int)d.conv.pads[2],
+                      (int)d.conv.pads[3], (int)d.conv.groups);
+        check_both(layer, 4, d.shape, seed + (uint64_t)tried);
+        done++;
+    }
+}
+
+static void convolutions(void **state)
+{
+    (void)state;
+    check_draws(1, 0, 60);
+}
+
+static void transposed_convolutions(void **state)
+{
+    (void)state;
+    check_draws(2, 1, 60);
+}
+
+/* More channels than one panel of any kernel holds. */
+static void wide_convolutions(void **state)
+{
+    const int64_t shape[4] = { 1, 3, 4, 19 };
+    (void)state;
+
+    check_both(plain_conv(19, 35, 3, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS), 4, shape, 3);
+    check_both(plain_conv(19, 1, 1, COORDCONV_COORDS_XY), 4, shape, 4);
+}
+
+static void depthwise_convolutions(void **state)
+{
+    const int64_t shape[4] = { 2, 4, 5, 6 };
+    struct draw d = { .conv = { .struct_size = sizeof d.conv,
+                                .in_channels = 6,
+                                .out_channels = 12,
+                                .groups = 6,
+                                .kernel = { 3, 2 },
+                                .stride = { 2, 1 },
+                                .dilation = { 1, 1 },
+                                .pads = { 1, 0, 2, 1 } } };
+    (void)state;
+
+    check_both(new_conv(&d.conv), 4, shape, 5);
+    check_both(new_transpose(&d), 4, shape, 6);
+}
+
+static void linear(void **state)
+{
+    const int64_t flat[2] = { 3, 7 }, image[4] = { 2, 3, 2, 7 };
+    (void)state;
+
+    check_both(new_linear(7, 5, 0), 2, flat, 7);
+    check_both(new_linear(7, 1, 1), 2, flat, 8);
+    check_both(new_linear(7, 20, 0), 4, image, 9);
+}
+
+static void batch_norm(void **state)
+{
+    const int64_t flat[2] = { 5, 3 }, image[4] = { 2, 3, 4, 5 };
+    (void)state;
+
+    check_both(new_batch_norm(3), 2, flat, 10);
+    check_both(new_batch_norm(5), 4, image, 11);
+}
+
+/* ---- operations of one value ---- */
+
+typedef coordconv_value one_fn(coordconv_model *m, coordconv_value x);
+
+static coordconv_value leaky(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_leaky_relu(m, x, 0.2);
+}
+
+static coordconv_value halve(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_scale(m, x, -0.5);
+}
+
+static coordconv_value softmax_last(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_softmax(m, x, 1u << 3);
+}
+
+static coordconv_value softmax_space(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_softmax(m, x, 1u << 1 | 1u << 2);
+}
+
+static coordconv_value softmax_apart(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_softmax(m, x, 1u << 0 | 1u << 2);
+}
+
+static coordconv_value flatten(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_flatten(m, x, 1);
+}
+
+static coordconv_value reshape(coordconv_model *m, coordconv_value x)
+{
+    const int64_t shape[3] = { 0, 6, -1 };
+
+    return coordconv_model_reshape(m, x, 3, shape);
+}
+
+static coordconv_value tile(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_tile(m, coordconv_model_flatten(m, x, 1), 2, 3);
+}
+
+static coordconv_value square(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_multiply(m, x, x);
+}
+
+static coordconv_value twice(coordconv_model *m, coordconv_value x)
+{
+    return coordconv_model_add(m, x, x);
+}
+
+static coordconv_value pool(coordconv_model *m, coordconv_value x, int average, int32_t padding,
+                            int32_t pad, int32_t count_padding)
+{
+    const coordconv_pool2d_desc desc = { .struct_size = sizeof desc,
+                                         .kernel = { 2, 3 },
+                                         .stride = { 1, 2 },
+                                         .padding = padding,
+                                         .pads = { pad, 0, 0, pad },
+                                         .count_padding = count_padding };
+    return average ? coordconv_model_avg_pool2d(m, x, &desc)
+                   : coordconv_model_max_pool2d(m, x, &desc);
+}
+
+static coordconv_value max_pool(coordconv_model *m, coordconv_value x)
+{
+    return pool(m, x, 0, COORDCONV_PADDING_EXPLICIT, 1, 0);
+}
+
+static coordconv_value max_pool_same(coordconv_model *m, coordconv_value x)
+{
+    return pool(m, x, 0, COORDCONV_SAME, 0, 0);
+}
+
+static coordconv_value avg_pool(coordconv_model *m, coordconv_value x)
+{
+    return pool(m, x, 1, COORDCONV_PADDING_EXPLICIT, 1, 0);
+}
+
+static coordconv_value avg_pool_whole(coordconv_model *m, coordconv_value x)
+{
+    return pool(m, x, 1, COORDCONV_PADDING_EXPLICIT, 1, 1);
+}
+
+static coordconv_value avg_pool_same(coordconv_model *m, coordconv_value x)
+{
+    return pool(m, x, 1, COORDCONV_SAME, 0, 0);
+}
+
+static void operations(void **state)
+{
+    static const struct {
+        const char *name;
+        one_fn *apply;
+    } ops[] = {
+        { "relu", coordconv_model_relu },
+        { "leaky_relu", leaky },
+        { "sigmoid", coordconv_model_sigmoid },
+        { "tanh", coordconv_model_tanh },
+        { "scale", halve },
+        { "softmax, last", softmax_last },
+        { "softmax, rows and columns", softmax_space },
+        { "softmax, axes apart", softmax_apart },
+        { "flatten", flatten },
+        { "reshape", reshape },
+        { "tile", tile },
+        { "x * x", square },
+        { "x + x", twice },
+        { "max_pool2d", max_pool },
+        { "max_pool2d, same", max_pool_same },
+        { "avg_pool2d", avg_pool },
+        { "avg_pool2d, whole", avg_pool_whole },
+        { "avg_pool2d, same", avg_pool_same },
+        { "global_max_pool", coordconv_model_global_max_pool },
+        { "global_avg_pool", coordconv_model_global_avg_pool },
+        { "global_sum_pool", coordconv_model_global_sum_pool },
+    };
+    const int64_t shape[4] = { 2, 3, 6, 2 };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(ops); i++) {
+        struct net net;
+        print_message("  %s\n", ops[i].name);
+        /* On an input, whose gradient is asked for, and on a computed value. */
+        for (int computed = 0; computed < 2; computed++) {
+            net_begin(&net, context, 100 + i);
+            coordconv_value x = net_input(&net, 4, shape);
+            if (computed)
+                x = net_apply(&net, plain_conv(2, 2, 3, 0), x);
+            check_right(net_check(&net, net_sum(&net, ops[i].apply(net.model, x))));
+        }
+    }
+}
+
+static void operations_of_several_values(void **state)
+{
+    const int64_t shape[4] = { 2, 3, 4, 2 }, wide[4] = { 2, 3, 4, 5 }, high[4] = { 2, 2, 4, 2 };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 200);
+    coordconv_value a = net_input(&net, 4, shape), b = net_input(&net, 4, shape);
+    check_right(net_check(&net, net_sum(&net, coordconv_model_add(net.model, a, b))));
+
+    net_begin(&net, context, 201);
+    a = net_input(&net, 4, shape), b = net_input(&net, 4, shape);
+    check_right(net_check(&net, net_sum(&net, coordconv_model_multiply(net.model, a, b))));
+
+    net_begin(&net, context, 202);
+    coordconv_value parts[3] = { net_input(&net, 4, shape), net_input(&net, 4, wide), 0 };
+    parts[2] = parts[0];
+    check_right(net_check(&net, net_sum(&net, coordconv_model_concat(net.model, 3, parts, 3))));
+
+    net_begin(&net, context, 203);
+    parts[0] = net_input(&net, 4, shape), parts[1] = net_input(&net, 4, high);
+    check_right(net_check(&net, net_sum(&net, coordconv_model_concat(net.model, 2, parts, 1))));
+}
+
+/* ---- losses ---- */
+
+static void losses(void **state)
+{
+    const int64_t image[4] = { 3, 2, 4, 2 }, flat[2] = { 4, 5 };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 300);
+    coordconv_value x = net_input(&net, 4, image);
+    check_right(net_check(&net, coordconv_model_mse(net.model, x, net_target(&net, 4, image, 0))));
+
+    net_begin(&net, context, 301);
+    x = net_input(&net, 2, flat);
+    check_right(net_check(
+        &net, coordconv_model_softmax_cross_entropy(net.model, x, net_labels(&net, 4, 5))));
+
+    net_begin(&net, context, 302);
+    x = net_input(&net, 4, image);
+    check_right(net_check(
+        &net, coordconv_model_softmax_cross_entropy(net.model, x, net_labels(&net, 3, 16))));
+
+    net_begin(&net, context, 303);
+    x = net_input(&net, 4, image);
+    check_right(net_check(
+        &net, coordconv_model_softmax_cross_entropy(net.model, x, net_target(&net, 4, image, 1))));
+
+    net_begin(&net, context, 304);
+    x = net_input(&net, 4, image);
+    check_right(net_check(
+        &net, coordconv_model_sigmoid_cross_entropy(net.model, x, net_target(&net, 4, image, 0))));
+}
+
+/* A loss that is not the last node: two of them, weighted. */
+static void weighted_losses(void **state)
+{
+    const int64_t shape[4] = { 2, 3, 4, 1 };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 310);
+    const coordconv_value y =
+        net_apply(&net, plain_conv(1, 1, 3, COORDCONV_COORDS_XY), net_input(&net, 4, shape));
+    const coordconv_value a = coordconv_model_mse(net.model, y, net_target(&net, 4, shape, 0));
+    const coordconv_value b =
+        coordconv_model_softmax_cross_entropy(net.model, y, net_labels(&net, 2, 12));
+    coordconv_model_output(net.model, "part", b);
+    check_right(net_check(
+        &net, coordconv_model_add(net.model, a, coordconv_model_scale(net.model, b, 0.3))));
+}
+
+/* ---- graphs ---- */
+
+/* A convolution feeds an activation and something else: nothing may be fused over that. */
+static void value_used_twice(void **state)
+{
+    const int64_t shape[4] = { 2, 3, 4, 2 };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 400);
+    coordconv_value y = net_apply(&net, plain_conv(2, 3, 3, 0), net_input(&net, 4, shape));
+    const coordconv_value relu = coordconv_model_relu(net.model, y);
+    coordconv_model_output(net.model, "before", y);
+    y = coordconv_model_add(net.model, coordconv_model_tanh(net.model, y), relu);
+    y = coordconv_model_add(net.model, y, coordconv_model_sigmoid(net.model, relu));
+    check_right(net_check(&net, net_sum(&net, y)));
+}
+
+static void shared_layer(void **state)
+{
+    const int64_t shape[4] = { 2, 4, 5, 2 };
+    coordconv_layer *conv = plain_conv(2, 2, 3, COORDCONV_COORDS_XY);
+    coordconv_layer *norm = new_batch_norm(2);
+    struct net net;
+    (void)state;
+
+    test_fill_layer(conv, 410);
+    test_fill_layer(norm, 411);
+    net_begin(&net, context, 412);
+    coordconv_value y = net_input(&net, 4, shape);
+    for (int i = 0; i < 3; i++)
+        y = coordconv_model_relu(
+            net.model,
+            coordconv_model_apply(net.model, norm, coordconv_model_apply(net.model, conv, y)));
+    assert_int_equal(coordconv_model_layer_count(net.model), 2);
+    check_right(net_check(&net, net_sum(&net, y)));
+    coordconv_layer_unref(conv);
+    coordconv_layer_unref(norm);
+}
+
+/* One layer at two image sizes: two sets of sizes, one set of weights. */
+static void shared_layer_of_two_sizes(void **state)
+{
+    const int64_t large[4] = { 2, 6, 4, 2 }, small[4] = { 2, 3, 2, 2 };
+    coordconv_layer *conv = plain_conv(2, 3, 3, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS);
+    struct net net;
+    (void)state;
+
+    test_fill_layer(conv, 420);
+    net_begin(&net, context, 421);
+    coordconv_value a = net_input(&net, 4, large), b = net_input(&net, 4, small);
+    a = coordconv_model_global_avg_pool(net.model, coordconv_model_apply(net.model, conv, a));
+    b = coordconv_model_global_avg_pool(net.model, coordconv_model_apply(net.model, conv, b));
+    check_right(net_check(&net, net_sum(&net, coordconv_model_multiply(net.model, a, b))));
+    coordconv_layer_unref(conv);
+}
+
+static void residual_net(void **state)
+{
+    const int64_t shape[4] = { 2, 5, 6, 3 };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 430);
+    coordconv_value x = net_input(&net, 4, shape);
+    for (int i = 0; i < 2; i++) {
+        coordconv_value h = net_apply(&net, plain_conv(3, 4, 3, COORDCONV_COORDS_XY), x);
+        h = coordconv_model_relu(net.model, net_apply(&net, new_batch_norm(4), h));
+        h = net_apply(&net, plain_conv(4, 3, 1, 0), h);
+        x = coordconv_model_leaky_relu(net.model, coordconv_model_add(net.model, h, x), 0.1);
+    }
+    x = coordconv_model_flatten(net.model, coordconv_model_global_max_pool(net.model, x), 1);
+    x = net_apply(&net, new_linear(3, 4, 0), x);
+    check_right(net_check(
+        &net, coordconv_model_softmax_cross_entropy(net.model, x, net_labels(&net, 2, 4))));
+}
+
+/* Down and up again with the two halves joined. */
+static void hourglass_net(void **state)
+{
+    const int64_t shape[4] = { 2, 4, 6, 2 };
+    const struct draw up = { .conv = { .struct_size = sizeof up.conv,
+                                       .in_channels = 4,
+                                       .out_channels = 3,
+                                       .kernel = { 2, 2 },
+                                       .stride = { 2, 2 } } };
+    const coordconv_pool2d_desc halve_desc = { .struct_size = sizeof halve_desc,
+                                               .kernel = { 2, 2 } };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 440);
+    coordconv_value parts[2] = { 0, 0 };
+    parts[0] = net_apply(&net, plain_conv(2, 4, 3, 0), net_input(&net, 4, shape));
+    parts[0] = coordconv_model_relu(net.model, parts[0]);
+    parts[1] = coordconv_model_max_pool2d(net.model, parts[0], &halve_desc);
+    parts[1] = coordconv_model_relu(net.model, net_apply(&net, new_transpose(&up), parts[1]));
+    coordconv_value y = coordconv_model_concat(net.model, 2, parts, 3);
+    y = net_apply(&net, plain_conv(7, 1, 1, COORDCONV_COORDS_XY), y);
+    check_right(net_check(
+        &net, coordconv_model_sigmoid_cross_entropy(
+                  net.model, y, net_target(&net, 4, (const int64_t[]){ 2, 4, 6, 1 }, 0))));
+}
+
+/* ---- the check itself ---- */
+
+/* A gradient that is right passes, and one that is wrong in any of the usual ways does not. */
+static void wrong_gradients_are_seen(void **state)
+{
+    const double right[4] = { 0.5, -2.0, 1e-3, 0.0 };
+    (void)state;
+
+    assert_true(check_error(right, right, 4, 1.0) <= 1.0);
+    for (int i = 0; i < 4; i++) {
+        double wrong[4];
+        memcpy(wrong, right, sizeof wrong);
+        wrong[i] += 1e-6;
+        assert_true(check_error(wrong, right, 4, 1.0) > 1.0);
+        wrong[i] = (double)NAN;
+        assert_true(check_error(wrong, right, 4, 1.0) > 1.0);
+    }
+}
+
+/* The same of the whole machinery: the target of mse is an input like any other to the
+ * differences, but gets no gradient, so asking for one must show as an error. */
+static void missing_gradients_are_seen(void **state)
+{
+    const int64_t shape[2] = { 2, 3 };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 500);
+    const coordconv_value x = net_input(&net, 2, shape);
+    const coordconv_value y = net_apply(&net, new_linear(3, 3, 0), x);
+    /* y is on both sides: half of the true gradient runs through the target and is missing. */
+    assert_true(net_check(&net, coordconv_model_mse(net.model, coordconv_model_tanh(net.model, y),
+                                                    y)) > 1.0);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    context = test_context(1, NULL, NULL);
+    return context == NULL;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    coordconv_context_unref(context);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_gradients_are_seen),
+        cmocka_unit_test(missing_gradients_are_seen),
+        cmocka_unit_test(convolutions),
+        cmocka_unit_test(transposed_convolutions),
+        cmocka_unit_test(wide_convolutions),
+        cmocka_unit_test(depthwise_convolutions),
+        cmocka_unit_test(linear),
+        cmocka_unit_test(batch_norm),
+        cmocka_unit_test(operations),
+        cmocka_unit_test(operations_of_several_values),
+        cmocka_unit_test(losses),
+        cmocka_unit_test(weighted_losses),
+        cmocka_unit_test(value_used_twice),
+        cmocka_unit_test(shared_layer),
+        cmocka_unit_test(shared_layer_of_two_sizes),
+        cmocka_unit_test(residual_net),
+        cmocka_unit_test(hourglass_net),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
