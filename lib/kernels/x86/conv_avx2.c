@@ -15,8 +15,9 @@
 #include "kernels/conv.h"
 #include "kernels/x86/unroll.h"
 
-/* The mask is for loads; on several processors a masked store takes tens of
- * cycles, so stores are made of whole pieces by the count. */
+/* The mask is for loads. A masked store takes tens of cycles on several
+ * processors, so stores are made of pieces by the count; and a masked load
+ * costs enough to ask first whether it is needed. */
 struct part_8 {
     __m256i mask;
     size_t count;
