@@ -15,7 +15,12 @@ extern "C" {
 
 typedef struct coordconv_context coordconv_context;
 
-/** Return `bytes` of memory aligned to `alignment` (a power of two, at least 16), or NULL. */
+/**
+ * Return `bytes` of memory aligned to `alignment` (a power of two, at least 16),
+ * or NULL. May be called from several threads at once, and must not call the
+ * library. Two things do not come from here: the threads' own bookkeeping
+ * (pthreadpool) and the parsing of file headers (jansson), which use malloc.
+ */
 typedef void *(*coordconv_alloc_fn)(void *user, size_t bytes, size_t alignment);
 
 /** Release what the alloc function returned, with the same size. */
@@ -32,11 +37,14 @@ typedef void (*coordconv_task_fn)(void *task_context, size_t index);
 typedef void (*coordconv_parallel_for_fn)(void *user, coordconv_task_fn task, void *task_context,
                                           size_t count);
 
-/** Told of every failure, with the text of coordconv_last_error(). May be called from any thread.
+/**
+ * Told of the failures of calls that know a context, with the text that
+ * coordconv_last_error() will have. May be called from any thread, from several
+ * at once. A call of the library made here leaves that text alone.
  */
 typedef void (*coordconv_log_fn)(void *user, coordconv_status status, const char *message);
 
-/** Instruction sets, from least to best on each architecture. */
+/** Instruction sets. The values are names, not an order. */
 enum {
     COORDCONV_ISA_BEST = 0,      /* what the processor offers */
     COORDCONV_ISA_REFERENCE = 1, /* plain C only */

@@ -34,8 +34,8 @@ typedef struct coordconv_metadata {
  * synchronised, then renamed. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, two layers of one name, bad
- * UTF-8), COORDCONV_ERR_IO (with the system's reason), COORDCONV_ERR_NOMEM or
- * COORDCONV_ERR_UNSUPPORTED (built without jansson).
+ * UTF-8), a poisoned model's first error, COORDCONV_ERR_IO (with the system's reason),
+ * COORDCONV_ERR_NOMEM or COORDCONV_ERR_UNSUPPORTED (built without jansson).
  */
 COORDCONV_API coordconv_status coordconv_save(const coordconv_model *model,
                                               const coordconv_optimizer *optimizer,
@@ -46,12 +46,17 @@ COORDCONV_API coordconv_status coordconv_save(const coordconv_model *model,
  * Load what coordconv_save() wrote into a model of the same parameters and, if
  * not NULL, an optimizer of the same kind. Every tensor of the model must be in
  * the file with its shape; a file with tensors the model lacks is refused.
- * Optimizer state in the file is ignored when optimizer is NULL. Since 0.1.
+ * Optimizer state in the file is ignored when optimizer is NULL. Of the
+ * optimizer, state, steps and learning rate are kept in the file; momentum,
+ * betas, decay and clipping are those the optimizer was made with. Since 0.1.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND (no
- * such file), COORDCONV_ERR_IO, COORDCONV_ERR_FORMAT (no safetensors file),
- * COORDCONV_ERR_SHAPE or COORDCONV_ERR_DTYPE (it does not fit the model; the
- * message names the tensor), COORDCONV_ERR_NOMEM or COORDCONV_ERR_UNSUPPORTED.
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, two layers of one name, an
+ * optimizer of another model), a poisoned model's first error,
+ * COORDCONV_ERR_NOT_FOUND (no such file), COORDCONV_ERR_IO, COORDCONV_ERR_FORMAT (no
+ * safetensors file), COORDCONV_ERR_SHAPE (it does not fit the model or the
+ * optimizer: a tensor missing, left over or of another shape, another kind of
+ * optimizer) or COORDCONV_ERR_DTYPE, both naming the tensor, COORDCONV_ERR_NOMEM or
+ * COORDCONV_ERR_UNSUPPORTED.
  */
 COORDCONV_API coordconv_status coordconv_load(coordconv_model *model,
                                               coordconv_optimizer *optimizer, const char *path);

@@ -122,14 +122,15 @@ COORDCONV_API coordconv_status coordconv_linear_new(coordconv_context *context,
  * Batch norm over every axis but the last (Ioffe, Szegedy 2015): y = weight
  * (x - mean) / sqrt(var + epsilon) + bias. Training uses the batch's mean and
  * biased variance and moves the running ones: running = (1 - momentum) running
- * + momentum batch, with the unbiased variance (as PyTorch). Inference uses the
+ * + momentum batch, with the unbiased variance (as PyTorch), unless the forward
+ * pass fails or the batch is not finite. Inference uses the
  * running ones.
  */
 typedef struct coordconv_batch_norm_desc {
     uint32_t struct_size;
     int32_t channels; /* at least 1; no default */
     double epsilon;   /* above 0; default 1e-5 */
-    double momentum;  /* of the new batch, above 0, at most 1; default 0.1 */
+    double momentum;  /* of the new batch, 0 to 1; default 0.1; -1 for 0: statistics that stay */
 } coordconv_batch_norm_desc;
 
 /**
@@ -148,9 +149,11 @@ COORDCONV_API coordconv_layer *coordconv_layer_ref(coordconv_layer *layer);
 COORDCONV_API void coordconv_layer_unref(coordconv_layer *layer);
 
 /**
- * Name a layer: 1 .. 255 bytes of UTF-8, no NUL; the prefix of its parameters in
+ * Name a layer: 1 .. 255 bytes, of UTF-8 where it is to be saved; the prefix of its parameters in
  * files ("conv1" gives "conv1.weight"). A layer without a name is called by
- * the number of its first use in the model. Since 0.1.
+ * the number of its first use in the model. "optimizer" and names that begin
+ * with "optimizer." are taken. A plan reads names when it is made: name layers
+ * before. Since 0.1.
  *
  * Returns COORDCONV_OK or COORDCONV_ERR_INVALID.
  */
@@ -227,8 +230,8 @@ COORDCONV_API coordconv_status coordconv_layer_workspace(const coordconv_layer *
  * coordconv_layer_workspace(); NULL (workspace_bytes then 0) allocates for the
  * call. A plan is faster for many runs: it packs the weights once. Since 0.1.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, not row-major, workspace
- * too small), COORDCONV_ERR_DTYPE, COORDCONV_ERR_SHAPE or COORDCONV_ERR_NOMEM.
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, not row-major, x and y
+ * overlap, workspace too small), COORDCONV_ERR_DTYPE, COORDCONV_ERR_SHAPE or COORDCONV_ERR_NOMEM.
  */
 COORDCONV_API coordconv_status coordconv_layer_forward(const coordconv_layer *layer, int32_t mode,
                                                        const coordconv_tensor *x,

@@ -115,12 +115,12 @@ COORDCONV_API coordconv_value coordconv_model_multiply(coordconv_model *model, c
 /** A pooling window over rows and columns. */
 typedef struct coordconv_pool2d_desc {
     uint32_t struct_size;
-    int32_t kernel[2]; /* height, width, 1 .. 1024; no default */
-    int32_t stride[2]; /* y, x, 1 .. 1024; default the kernel */
-    int32_t padding;   /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */
-    int32_t pads[4];   /* top, left, bottom, right, each less than the kernel; default 0 */
-    int32_t
-        count_padding; /* average: 1 divides by the whole kernel; default by the pixels inside */
+    int32_t kernel[2];     /* height, width, 1 .. 1024; no default */
+    int32_t stride[2];     /* y, x, 1 .. 1024; default the kernel */
+    int32_t padding;       /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */
+    int32_t pads[4];       /* top, left, bottom, right, each less than the kernel; default 0 */
+    int32_t count_padding; /* average: 1 divides by the whole kernel; default: pixels inside */
+    uint32_t reserved;     /* 0 */
 } coordconv_pool2d_desc;
 
 /** Largest value of each window, padding left out; the gradient goes to the first of equals. Since

@@ -35,8 +35,9 @@ typedef struct coordconv_plan_desc {
     int32_t input_count;                 /* length of inputs */
     int32_t input_gradients; /* training: 1 also computes gradients of float inputs; default 0 */
     const char *loss;        /* training: the scalar output to differentiate; default "loss" */
-    void *arena;             /* 64-byte aligned memory to use instead of allocating; default none */
-    size_t arena_bytes;      /* its size, at least coordconv_plan_arena_size() */
+    void *arena; /* 64-byte aligned memory to use instead of allocating; must outlive the plan
+                  * and every tensor got from it; default none */
+    size_t arena_bytes; /* its size, at least coordconv_plan_arena_size() */
 } coordconv_plan_desc;
 
 /**
@@ -68,12 +69,17 @@ COORDCONV_API void coordconv_plan_unref(coordconv_plan *plan);
 
 /**
  * Bind a tensor to an input or output by name, replacing an earlier one (NULL
- * unbinds). An input is read at each run, an output written at its end. Shapes
- * must be equal; strides and dtype may be any, what is not row-major in the
- * plan's dtype is converted on the way. The plan keeps a reference. Since 0.1.
+ * unbinds). An input that was left out of the plan takes any tensor and reads
+ * none. An input is read at each run, an output written at its end. Shapes must
+ * be equal; strides and dtype may be any, what is not row-major in the plan's
+ * dtype is converted on the way. The plan keeps a reference. What is bound must
+ * not be written between a forward pass and its backward pass; binding another
+ * input in between makes the backward pass fail. Since 0.1.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND or
- * COORDCONV_ERR_SHAPE.
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL; memory of the plan's own
+ * arena; of a training plan an input
+ * and an output that overlap), COORDCONV_ERR_NOT_FOUND,
+ * COORDCONV_ERR_SHAPE or COORDCONV_ERR_NOMEM.
  */
 COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
                                                    coordconv_tensor *tensor);
@@ -99,10 +105,11 @@ COORDCONV_API coordconv_status coordconv_plan_backward(coordconv_plan *plan);
 
 /**
  * The value of an output after a forward pass, as a row-major tensor inside the
- * arena, a reference added: valid until the next run. Since 0.1.
+ * arena, a reference added: valid until the next run. An output that is an input
+ * under another name or shape is a view of what is bound to that input. Since 0.1.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND
- * or COORDCONV_ERR_NOMEM.
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND,
+ * COORDCONV_ERR_STATE (such an input is not bound) or COORDCONV_ERR_NOMEM.
  */
 COORDCONV_API coordconv_status coordconv_plan_output(coordconv_plan *plan, const char *name,
                                                      coordconv_tensor **out);

@@ -80,7 +80,9 @@ void cconv_parallel_run(struct cconv_parallel *p, cconv_task_fn *fn, void *arg, 
     else if (p->run != NULL)
         p->run(p->user, drain, &r, slots);
     else if ((threads = pool(p)) != NULL)
-        pthreadpool_parallelize_1d(threads, drain, &r, slots, 0);
+        /* Workers sleep between calls: spinning, pthreadpool's default, takes the processor from
+         * whoever else wants it for tens of milliseconds after each call. */
+        pthreadpool_parallelize_1d(threads, drain, &r, slots, PTHREADPOOL_FLAG_YIELD_WORKERS);
     else
         drain(&r, 0);
 }

@@ -55,9 +55,10 @@ coordconv_status cconv_fail(const struct cconv_log *log, coordconv_status status
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    memcpy(last_error, text, sizeof text);
     if (log != NULL && log->write != NULL)
-        log->write(log->user, status, last_error);
+        log->write(log->user, status, text);
+    memcpy(last_error, text,
+           sizeof text); /* after the callback, which may fail in calls of its own */
     return status;
 }
 

@@ -19,8 +19,12 @@ struct cconv_log {
 coordconv_status cconv_fail(const struct cconv_log *log, coordconv_status status,
                             const char *format, ...) CCONV_PRINTF(3, 4);
 
+/* Bytes of a descriptor up to and with a field. The last field a descriptor had in its first
+ * release gives the least size that is accepted for ever. */
+#define CCONV_DESC_END(type, field) (offsetof(type, field) + sizeof((type *)NULL)->field)
+
 /* Copy a caller's descriptor over zeros, after checking struct_size: at least
- * `least` bytes (the struct of version 0.1), and no set byte past `known`. */
+ * `least` bytes, and no set byte past `known`. */
 coordconv_status cconv_desc_read(const struct cconv_log *log, const char *what, const void *desc,
                                  size_t least, size_t known, void *copy);
 

@@ -68,7 +68,8 @@ coordconv_status coordconv_context_new(const coordconv_context_desc *desc, coord
     if (out == NULL)
         return cconv_fail(NULL, COORDCONV_ERR_INVALID, "context: out is NULL");
     if (desc != NULL)
-        status = cconv_desc_read(NULL, "context", desc, sizeof d, sizeof d, &d);
+        status = cconv_desc_read(NULL, "context", desc,
+                                 CCONV_DESC_END(coordconv_context_desc, log_user), sizeof d, &d);
     if (status != COORDCONV_OK)
         return status;
 

@@ -246,6 +246,23 @@ int cconv_tensor_is_row_major(const coordconv_tensor *tensor)
     return 1;
 }
 
+/* One past the last byte; the first for a tensor without elements. */
+static const char *end_of(const coordconv_tensor *t)
+{
+    int64_t last = 0;
+
+    if (cconv_shape_count(&t->shape) == 0)
+        return t->data;
+    for (int32_t i = 0; i < t->shape.ndim; i++)
+        last += (t->shape.dim[i] - 1) * t->stride[i];
+    return t->data + (last + 1) * (int64_t)coordconv_dtype_size(t->dtype);
+}
+
+int cconv_tensor_overlap(const coordconv_tensor *a, const coordconv_tensor *b)
+{
+    return (uintptr_t)a->data < (uintptr_t)end_of(b) && (uintptr_t)b->data < (uintptr_t)end_of(a);
+}
+
 int32_t coordconv_tensor_is_contiguous(const coordconv_tensor *tensor)
 {
     return tensor != NULL && cconv_tensor_is_row_major(tensor);

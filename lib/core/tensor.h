@@ -64,6 +64,9 @@ void cconv_tensor_copy_elements(coordconv_tensor *dst, const coordconv_tensor *s
 coordconv_status cconv_tensor_draw(coordconv_tensor *tensor, int32_t kind, double value,
                                    int64_t fan_in, int64_t fan_out, uint64_t seed, uint64_t stream);
 
+/* 1 if the memory between the first and last element of the two has bytes in common. */
+int cconv_tensor_overlap(const coordconv_tensor *a, const coordconv_tensor *b);
+
 /* 1 if the elements lie row-major without gaps. */
 int cconv_tensor_is_row_major(const coordconv_tensor *tensor);
 

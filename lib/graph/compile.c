@@ -4,6 +4,7 @@
  */
 #include "graph/compile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -40,7 +41,8 @@ static const coordconv_input_shape *find_shape(const coordconv_plan_desc *desc, 
 /* The extents of an input: the model's, the caller's where those are open, batch for an open axis
  * 0. */
 static coordconv_status input_shape(coordconv_plan *plan, const coordconv_plan_desc *desc,
-                                    const struct cconv_node *node, struct cconv_shape *out)
+                                    const struct cconv_node *node, int used,
+                                    struct cconv_shape *out)
 {
     const coordconv_input_shape *given = find_shape(desc, node->name);
     struct cconv_shape s = node->shape;
@@ -55,6 +57,8 @@ static coordconv_status input_shape(coordconv_plan *plan, const coordconv_plan_d
             s.dim[i] = given->shape[i];
         else if (s.dim[i] == -1 && i == 0)
             s.dim[i] = desc->batch != 0 ? desc->batch : 1;
+        else if (s.dim[i] == -1 && !used)
+            s.dim[i] = 1; /* nobody will ask */
         else if (s.dim[i] == -1)
             return cconv_fail(plan_log(plan), COORDCONV_ERR_SHAPE,
                               "plan: extent %d of input \"%s\" %s is open and was not given", i,
@@ -65,6 +69,19 @@ static coordconv_status input_shape(coordconv_plan *plan, const coordconv_plan_d
                               node->name, (long long)s.dim[i], (long long)given->shape[i]);
     }
     return cconv_shape_read(plan_log(plan), node->name, s.ndim, s.dim, 1, out);
+}
+
+/* Say once more what went wrong, and at which node. */
+static coordconv_status name_node(const coordconv_plan *plan, int32_t i, coordconv_status status)
+{
+    const coordconv_layer *layer = cconv_plan_source(plan, i)->layer;
+    char text[400];
+
+    snprintf(text, sizeof text, "%s", coordconv_last_error());
+    if (layer != NULL && layer->name[0] != '\0')
+        return cconv_fail(plan_log(plan), status, "plan: node %d, layer \"%s\": %s", i, layer->name,
+                          text);
+    return cconv_fail(plan_log(plan), status, "plan: node %d: %s", i, text);
 }
 
 static coordconv_status node_shape(coordconv_plan *plan, int32_t i, size_t edge)
@@ -78,9 +95,10 @@ static coordconv_status node_shape(coordconv_plan *plan, int32_t i, size_t edge)
         plan->edge_dtypes[edge + (size_t)k] = plan->values[node->inputs[k]].dtype;
         plan->values[node->inputs[k]].uses++;
     }
+    n->attr = node->attr;
     n->app = (struct cconv_app){ .op = node->op,
                                  .context = plan->model->context,
-                                 .attr = node->layer != NULL ? &node->layer->attr : &node->attr,
+                                 .attr = node->layer != NULL ? &node->layer->attr : &n->attr,
                                  .layer = node->layer,
                                  .input_count = node->input_count,
                                  .in = plan->edge_shapes + edge,
@@ -92,7 +110,7 @@ static coordconv_status node_shape(coordconv_plan *plan, int32_t i, size_t edge)
     n->dparam = plan->param_pointers + (size_t)i * CCONV_LAYER_MAX_TENSORS;
     n->sink_param = plan->param_sinks + (size_t)i * CCONV_LAYER_MAX_TENSORS;
     if ((st = node->op->infer(&n->app)) != COORDCONV_OK)
-        return st;
+        return name_node(plan, i, st);
     plan->values[i].shape = n->app.out;
     plan->values[i].dtype = CCONV_REAL_DTYPE;
     return COORDCONV_OK;
@@ -148,7 +166,7 @@ coordconv_status cconv_plan_shapes(coordconv_plan *plan, const coordconv_plan_de
 
         if (node->op == NULL) {
             plan->values[i].dtype = node->dtype;
-            st = input_shape(plan, desc, node, &plan->values[i].shape);
+            st = input_shape(plan, desc, node, plan->nodes[i].used, &plan->values[i].shape);
         } else if (plan->nodes[i].used) {
             st = node_shape(plan, i, edge);
         }

@@ -37,9 +37,10 @@ struct cconv_plan_sink {
 
 struct cconv_plan_node {
     struct cconv_app app;
-    uint8_t used;     /* some output depends on it */
-    uint8_t backward; /* takes part in the backward pass */
-    uint8_t skipped;  /* forward is done by the producer of its input: a fused activation */
+    union cconv_attr attr; /* of the model's node, which may move when the model grows */
+    uint8_t used;          /* some output depends on it */
+    uint8_t backward;      /* takes part in the backward pass */
+    uint8_t skipped;       /* forward is done by the producer of its input: a fused activation */
     uint8_t packed_once;
     uint64_t packed_version; /* of the layer's parameters in packed */
     struct cconv_space space;
@@ -73,7 +74,8 @@ struct coordconv_plan {
     int32_t input_count, output_count;
     struct cconv_plan_parameter *parameters;
     int32_t parameter_count;
-    size_t gradient_count; /* elements of the flat gradient buffer */
+    size_t parameter_capacity; /* the model may gain layers later */
+    size_t gradient_count;     /* elements of the flat gradient buffer */
     cconv_real *gradients;
     size_t edge_count;               /* inputs of all nodes */
     struct cconv_shape *edge_shapes; /* [edge_count], node after node; the rest alike */

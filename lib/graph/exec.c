@@ -97,6 +97,11 @@ coordconv_status coordconv_plan_forward(coordconv_plan *plan)
             (st = forward_node(plan, i)) != COORDCONV_OK)
             return st;
     }
+    for (int32_t i = 0; plan->training && i < plan->node_count; i++) {
+        if (plan->nodes[i].used && plan->nodes[i].app.op != NULL &&
+            plan->nodes[i].app.op->finish != NULL)
+            plan->nodes[i].app.op->finish(&plan->nodes[i].app, &plan->nodes[i].run);
+    }
     give_outputs(plan);
     plan->forward_done = 1;
     return COORDCONV_OK;

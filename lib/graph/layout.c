@@ -85,10 +85,11 @@ static void live_values(coordconv_plan *plan, int32_t i)
     const uint32_t flags = node->op->flags;
     const int back = plan->nodes[i].backward;
 
-    live(node_block(plan, v->root, VALUE), v->bytes, i,
-         v->is_output                           ? end_time(plan)
-         : back && (flags & CCONV_KEEPS_Y) != 0 ? backward_time(plan, i)
-                                                : i);
+    if (cconv_plan_source(plan, v->root)->op != NULL) /* else it lies in the caller's tensor */
+        live(node_block(plan, v->root, VALUE), v->bytes, i,
+             v->is_output                           ? end_time(plan)
+             : back && (flags & CCONV_KEEPS_Y) != 0 ? backward_time(plan, i)
+                                                    : i);
     for (int32_t k = 0; k < node->input_count; k++) {
         const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
 
@@ -123,7 +124,8 @@ static coordconv_status live_node(coordconv_plan *plan, int32_t i)
     live_values(plan, i);
     live(node_block(plan, i, PACKED), cconv_size_align(n->space.packed), 0, end_time(plan));
     live(node_block(plan, i, FORWARD), cconv_size_align(n->space.forward), i, i);
-    live(node_block(plan, i, SAVED), cconv_size_align(n->space.saved), i, n->backward ? now : i);
+    live(node_block(plan, i, SAVED), cconv_size_align(n->space.saved), i,
+         n->backward ? now : plan->node_count); /* to the end of the forward pass: see finish */
     if (n->backward) {
         live_gradients(plan, i);
         live(node_block(plan, i, BACKWARD), cconv_size_align(n->space.backward), now, now);

@@ -189,6 +189,8 @@ static coordconv_status check_pool(const struct cconv_log *log, const char *what
     }
     if (st == COORDCONV_OK)
         st = cconv_check_range(log, what, "count_padding", d->count_padding, 0, 1);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "reserved", d->reserved, 0, 0);
     return st;
 }
 
@@ -201,7 +203,8 @@ static coordconv_value pool(coordconv_model *model, const struct cconv_op *op,
 
     if (!cconv_model_open(model, op->name))
         return COORDCONV_NO_VALUE;
-    if ((st = cconv_desc_read(NULL, op->name, desc, sizeof d, sizeof d, &d)) != COORDCONV_OK ||
+    if ((st = cconv_desc_read(NULL, op->name, desc, CCONV_DESC_END(coordconv_pool2d_desc, reserved),
+                              sizeof d, &d)) != COORDCONV_OK ||
         (st = check_pool(NULL, op->name, &d)) != COORDCONV_OK) {
         char text[sizeof model->message];
 

@@ -39,15 +39,13 @@ static void free_ports(coordconv_plan *plan, struct cconv_plan_port *ports, int3
 
 static void free_parameters(coordconv_plan *plan)
 {
-    const size_t most = (size_t)plan->model->layer_count * CCONV_LAYER_MAX_TENSORS;
-
     for (int32_t i = 0; plan->parameters != NULL && i < plan->parameter_count; i++) {
         char *name = plan->parameters[i].name;
 
         if (name != NULL)
             plan_free(plan, name, strlen(name) + 1, 1);
     }
-    plan_free(plan, plan->parameters, most, sizeof *plan->parameters);
+    plan_free(plan, plan->parameters, plan->parameter_capacity, sizeof *plan->parameters);
 }
 
 static void free_layout(coordconv_plan *plan)
@@ -83,14 +81,13 @@ static void destroy(coordconv_plan *plan)
 
 static coordconv_status allocate(coordconv_plan *plan)
 {
-    const size_t layers = (size_t)plan->model->layer_count;
-
+    plan->parameter_capacity = (size_t)plan->model->layer_count * CCONV_LAYER_MAX_TENSORS;
     plan->block_count = cconv_plan_block_count(node_total(plan), plan->edge_count);
     plan->nodes = plan_alloc(plan, node_total(plan), sizeof *plan->nodes);
     plan->values = plan_alloc(plan, node_total(plan), sizeof *plan->values);
     plan->inputs = plan_alloc(plan, (size_t)plan->input_count, sizeof *plan->inputs);
     plan->outputs = plan_alloc(plan, (size_t)plan->output_count, sizeof *plan->outputs);
-    plan->parameters = plan_alloc(plan, layers * CCONV_LAYER_MAX_TENSORS, sizeof *plan->parameters);
+    plan->parameters = plan_alloc(plan, plan->parameter_capacity, sizeof *plan->parameters);
     plan->edge_shapes = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_shapes);
     plan->edge_dtypes = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_dtypes);
     plan->edge_x = plan_alloc(plan, plan->edge_count, sizeof *plan->edge_x);
@@ -192,7 +189,8 @@ static coordconv_status read_desc(const coordconv_model *model, const coordconv_
 
     *d = (coordconv_plan_desc){ .struct_size = sizeof *d };
     if (desc != NULL)
-        st = cconv_desc_read(log, "plan", desc, sizeof *d, sizeof *d, d);
+        st = cconv_desc_read(log, "plan", desc, CCONV_DESC_END(coordconv_plan_desc, arena_bytes),
+                             sizeof *d, d);
     if (st == COORDCONV_OK)
         st = cconv_check_range(log, "plan", "mode", d->mode, COORDCONV_INFERENCE,
                                COORDCONV_TRAINING);
@@ -351,6 +349,32 @@ static coordconv_status stage_input(coordconv_plan *plan, struct cconv_plan_port
                                 &port->staging);
 }
 
+/* Memory of the arena moves under a run. In training an output is written before
+ * the backward pass reads the inputs, so it must not lie over one that is read in
+ * place. */
+static coordconv_status check_overlap(const coordconv_plan *plan,
+                                      const struct cconv_plan_port *port, int is_input,
+                                      const coordconv_tensor *tensor)
+{
+    const struct cconv_plan_port *others = is_input ? plan->outputs : plan->inputs;
+    int32_t count = is_input ? plan->output_count : plan->input_count;
+
+    if (cconv_tensor_overlap(tensor, plan->arena))
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_INVALID,
+                          "plan_bind: the tensor for \"%s\" lies in the plan's own arena",
+                          port->name);
+    if (!plan->training || (is_input && port->staging != NULL))
+        count = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (others[i].bound != NULL && (is_input || others[i].staging == NULL) &&
+            cconv_tensor_overlap(tensor, others[i].bound))
+            return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_INVALID,
+                              "plan_bind: the tensors for \"%s\" and \"%s\" overlap", port->name,
+                              others[i].name);
+    }
+    return COORDCONV_OK;
+}
+
 coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
                                      coordconv_tensor *tensor)
 {
@@ -367,6 +391,8 @@ coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
     }
     if (port == NULL)
         return no_port(plan, "plan_bind", "input or output", name);
+    if (is_input && !plan->nodes[port->value].used)
+        tensor = NULL;
     if (tensor != NULL && !cconv_shape_equal(&tensor->shape, &plan->values[port->value].shape))
         return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_SHAPE,
                           "plan_bind: \"%s\" has shape %s, the tensor %s", name,
@@ -374,6 +400,10 @@ coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
                           cconv_shape_print(&tensor->shape, &have));
     if (tensor != NULL && is_input && (st = stage_input(plan, port, tensor)) != COORDCONV_OK)
         return st;
+    if (tensor != NULL && (st = check_overlap(plan, port, is_input, tensor)) != COORDCONV_OK)
+        return st;
+    if (is_input) /* what a backward pass would read is no longer there */
+        plan->forward_done = 0;
     coordconv_tensor_ref(tensor);
     coordconv_tensor_unref(port->bound);
     port->bound = tensor;

@@ -33,6 +33,7 @@ struct work {
     size_t channels;
     const cconv_real *x, *dy;
     cconv_real *out;                  /* forward y, backward dx */
+    double *batch;                    /* saved [2][channels]: mean, unbiased variance */
     cconv_real *mean, *rstd;          /* saved [channels] */
     double *sum;                      /* scratch [2][channels] */
     double *partial;                  /* scratch [tasks][2][channels] */
@@ -67,7 +68,8 @@ static void use_scratch(struct work *w, const struct cconv_run *run)
     w->sum = run->scratch;
     w->partial = w->sum + 2 * w->channels;
     w->scale = (void *)((char *)run->scratch + sums_bytes(w));
-    w->mean = run->saved;
+    w->batch = run->saved;
+    w->mean = (cconv_real *)(void *)(w->batch + 2 * w->channels);
     w->rstd = w->mean + w->channels;
 }
 
@@ -77,7 +79,7 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
     const size_t vector = cconv_size_mul(w.channels, sizeof(cconv_real));
 
     if (app->training) {
-        s->saved = cconv_size_mul(vector, 2);
+        s->saved = cconv_size_mul(w.channels, 2 * (sizeof(double) + sizeof(cconv_real)));
         s->forward = cconv_size_add(sums_bytes(&w), vector);
         s->backward = cconv_size_add(sums_bytes(&w), cconv_size_mul(vector, 3));
     } else {
@@ -156,7 +158,7 @@ static void join_moments(const struct work *w)
 static void use_moments(const struct work *w, const struct cconv_app *app)
 {
     const cconv_real *weight = cconv_layer_values(app->layer, WEIGHT);
-    const double rows = (double)w->split.items;
+    const double rows = (double)w->split.items, degrees = CCONV_MAX(rows - 1, 1);
 
     for (size_t c = 0; c < w->channels; c++) {
         const double var = w->sum[w->channels + c] / rows;
@@ -164,20 +166,28 @@ static void use_moments(const struct work *w, const struct cconv_app *app)
         w->mean[c] = (cconv_real)w->sum[c];
         w->rstd[c] = (cconv_real)rstd;
         w->scale[c] = (cconv_real)((double)weight[c] * rstd);
+        w->batch[c] = w->sum[c];
+        w->batch[w->channels + c] = w->sum[w->channels + c] / degrees;
     }
 }
 
-static void move_running(const struct work *w, const struct cconv_app *app)
+/* Move the running statistics. A batch that is not finite is left out: one bad
+ * batch, which the optimizer refuses too, would spoil them for ever. */
+static void finish(const struct cconv_app *app, const struct cconv_run *run)
 {
+    const size_t channels = (size_t)app->attr->batch_norm.channels;
     const double momentum = app->attr->batch_norm.momentum;
+    const double *batch = run->saved;
     cconv_real *mean = cconv_layer_values(app->layer, RUNNING_MEAN);
     cconv_real *var = cconv_layer_values(app->layer, RUNNING_VAR);
-    const double degrees = CCONV_MAX((double)w->split.items - 1, 1);
 
-    for (size_t c = 0; c < w->channels; c++) {
-        const double unbiased = w->sum[w->channels + c] / degrees;
-        mean[c] = (cconv_real)((1 - momentum) * (double)mean[c] + momentum * w->sum[c]);
-        var[c] = (cconv_real)((1 - momentum) * (double)var[c] + momentum * unbiased);
+    for (size_t c = 0; c < 2 * channels; c++) {
+        if (!isfinite(batch[c]))
+            return;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        mean[c] = (cconv_real)((1 - momentum) * (double)mean[c] + momentum * batch[c]);
+        var[c] = (cconv_real)((1 - momentum) * (double)var[c] + momentum * batch[channels + c]);
     }
     cconv_tensor_touch(app->layer->tensors[RUNNING_MEAN].tensor);
     cconv_tensor_touch(app->layer->tensors[RUNNING_VAR].tensor);
@@ -210,8 +220,6 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
         cconv_parallel_run(&app->context->parallel, moments_task, &w, w.split.tasks);
         join_moments(&w);
         use_moments(&w, app);
-        if (!app->keeps_buffers)
-            move_running(&w, app);
         w.shift = cconv_layer_values(app->layer, BIAS);
     } else {
         w.scale = run->packed;
@@ -294,6 +302,7 @@ const struct cconv_op cconv_op_batch_norm = {
     .space = space,
     .prepare = prepare,
     .forward = forward,
+    .finish = finish,
     .backward = backward,
 };
 
@@ -301,7 +310,8 @@ static coordconv_status read_desc(const struct cconv_log *log,
                                   const coordconv_batch_norm_desc *desc,
                                   coordconv_batch_norm_desc *d)
 {
-    const coordconv_status st = cconv_desc_read(log, "batch_norm", desc, sizeof *d, sizeof *d, d);
+    const coordconv_status st = cconv_desc_read(
+        log, "batch_norm", desc, CCONV_DESC_END(coordconv_batch_norm_desc, momentum), sizeof *d, d);
 
     if (st != COORDCONV_OK)
         return st;
@@ -309,15 +319,18 @@ static coordconv_status read_desc(const struct cconv_log *log,
         d->epsilon = 1e-5;
     if (d->momentum == 0)
         d->momentum = 0.1;
+    else if (d->momentum == -1)
+        d->momentum = 0;
     if (d->channels < 1)
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           "batch_norm: channels %" PRId32 ", expected 1 or more", d->channels);
     if (!(d->epsilon > 0) || !isfinite(d->epsilon))
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           "batch_norm: epsilon %g, expected more than 0", d->epsilon);
-    if (!(d->momentum > 0 && d->momentum <= 1))
+    if (!(d->momentum >= 0 && d->momentum <= 1))
         return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          "batch_norm: momentum %g, expected more than 0, at most 1", d->momentum);
+                          "batch_norm: momentum %g, expected 0 to 1, or -1 for a true 0",
+                          d->momentum);
     return COORDCONV_OK;
 }
 

@@ -307,8 +307,20 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 }
 
 const struct cconv_op cconv_op_conv2d = {
-    "conv2d", CCONV_KEEPS_X | CCONV_FUSES_ACT, infer, space, prepare, forward, backward
+    .name = "conv2d",
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT,
+    .infer = infer,
+    .space = space,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
 };
 const struct cconv_op cconv_op_conv_transpose2d = {
-    "conv_transpose2d", CCONV_KEEPS_X | CCONV_FUSES_ACT, infer, space, prepare, forward, backward
+    .name = "conv_transpose2d",
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT,
+    .infer = infer,
+    .space = space,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
 };

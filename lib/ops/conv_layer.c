@@ -66,8 +66,9 @@ static coordconv_status check_groups(const struct cconv_log *log, const struct f
                           "%s: groups is %d, which does not divide in_channels %d and "
                           "out_channels %d",
                           f->what, a->groups, a->in_channels, a->out_channels);
-    if (a->coord_channels < 0)
-        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: coords has unknown flags: 0x%x", f->what,
+    if (a->coord_channels < 0 || (a->coords != 0 && a->coord_channels == 0))
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "%s: coords has unknown flags or no channel: 0x%x", f->what,
                           (unsigned)a->coords);
     if (a->coord_channels > 0 && a->groups > 1)
         return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
@@ -169,7 +170,9 @@ coordconv_status coordconv_conv2d_new(coordconv_context *context, const coordcon
     coordconv_status st = check_call(context, out, f.what);
 
     if (st != COORDCONV_OK ||
-        (st = cconv_desc_read(&context->log, f.what, desc, sizeof d, sizeof d, &d)) != COORDCONV_OK)
+        (st = cconv_desc_read(&context->log, f.what, desc,
+                              CCONV_DESC_END(coordconv_conv2d_desc, init_value), sizeof d, &d)) !=
+            COORDCONV_OK)
         return st;
     f.attr = (struct cconv_conv_attr){ .coords = d.coords,
                                        .in_channels = d.in_channels,
@@ -195,7 +198,9 @@ coordconv_status coordconv_conv_transpose2d_new(coordconv_context *context,
     coordconv_status st = check_call(context, out, f.what);
 
     if (st != COORDCONV_OK ||
-        (st = cconv_desc_read(&context->log, f.what, desc, sizeof d, sizeof d, &d)) != COORDCONV_OK)
+        (st = cconv_desc_read(&context->log, f.what, desc,
+                              CCONV_DESC_END(coordconv_conv_transpose2d_desc, init_value), sizeof d,
+                              &d)) != COORDCONV_OK)
         return st;
     f.attr = (struct cconv_conv_attr){ .transposed = 1,
                                        .coords = d.coords,
@@ -338,9 +343,9 @@ static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t
     if (!is_conv(layer))
         return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: a %s sees no coordinates",
                           layer->op->name);
-    if (coordconv_coords_channels(coords) < 0)
-        return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: unknown flags: 0x%x",
-                          (unsigned)coords);
+    if (coordconv_coords_channels(coords) < (coords != 0))
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "layer_with_coords: unknown flags or no channel: 0x%x", (unsigned)coords);
     if (layer->attr.conv.groups > 1 && coordconv_coords_channels(coords) > 0)
         return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
                           "layer_with_coords: the layer has %d groups; only 1 is possible",

@@ -88,6 +88,10 @@ coordconv_status coordconv_layer_set_name(coordconv_layer *layer, const char *na
         return cconv_fail(&layer->context->log, COORDCONV_ERR_INVALID,
                           "layer_set_name: a name of %s bytes, expected 1 to %zu",
                           length == 0 ? "0" : "256 or more", sizeof layer->name - 1);
+    if (strcmp(name, "optimizer") == 0 || strncmp(name, "optimizer.", 10) == 0)
+        return cconv_fail(&layer->context->log, COORDCONV_ERR_INVALID,
+                          "layer_set_name: \"%s\": files keep optimizer state under that name",
+                          name);
     memcpy(layer->name, name, length + 1);
     return COORDCONV_OK;
 }

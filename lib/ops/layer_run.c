@@ -118,6 +118,17 @@ static coordconv_status check_tensor(const struct call *c, const char *what,
     return COORDCONV_OK;
 }
 
+/* A tensor that is written must not share memory with one that is read. */
+static coordconv_status check_apart(const struct call *c, const char *what,
+                                    const coordconv_tensor *written, const char *other,
+                                    const coordconv_tensor *read)
+{
+    if (written == NULL || !cconv_tensor_overlap(written, read))
+        return COORDCONV_OK;
+    return cconv_fail(&c->app.context->log, COORDCONV_ERR_INVALID, "%s: %s and %s overlap",
+                      c->app.op->name, what, other);
+}
+
 static coordconv_status check_layer(const coordconv_layer *layer, const void *a, const char *what)
 {
     if (layer == NULL)
@@ -183,6 +194,7 @@ coordconv_status coordconv_layer_forward(const coordconv_layer *layer, int32_t m
         (st = call_shape(&c, layer, mode, &x->shape)) != COORDCONV_OK ||
         (st = check_tensor(&c, "x", x, &c.in)) != COORDCONV_OK ||
         (st = check_tensor(&c, "y", y, &c.app.out)) != COORDCONV_OK ||
+        (st = check_apart(&c, "y", y, "x", x)) != COORDCONV_OK ||
         (st = call_memory(&c, workspace, workspace_bytes)) != COORDCONV_OK)
         return st;
     const void *const inputs[1] = { x->data };
@@ -193,6 +205,8 @@ coordconv_status coordconv_layer_forward(const coordconv_layer *layer, int32_t m
                                    .scratch = c.memory + c.layout.scratch };
     prepare(&c, &run);
     st = layer->op->forward(&c.app, &run);
+    if (st == COORDCONV_OK && c.app.training && layer->op->finish != NULL)
+        layer->op->finish(&c.app, &run);
     call_end(&c);
     cconv_tensor_touch(y);
     return st;
@@ -234,6 +248,8 @@ coordconv_status coordconv_layer_backward(const coordconv_layer *layer, const co
         (st = check_tensor(&c, "x", x, &c.in)) != COORDCONV_OK ||
         (st = check_tensor(&c, "dy", dy, &c.app.out)) != COORDCONV_OK ||
         (st = check_gradients(&c, dx, gradients, &dx_values, dparam)) != COORDCONV_OK ||
+        (st = check_apart(&c, "dx", dx, "x", x)) != COORDCONV_OK ||
+        (st = check_apart(&c, "dx", dx, "dy", dy)) != COORDCONV_OK ||
         (st = call_memory(&c, workspace, workspace_bytes)) != COORDCONV_OK)
         return st;
     const void *const inputs[1] = { x->data };
@@ -245,7 +261,6 @@ coordconv_status coordconv_layer_backward(const coordconv_layer *layer, const co
                                    .packed = c.memory + c.layout.packed,
                                    .saved = c.memory + c.layout.saved,
                                    .scratch = c.memory + c.layout.scratch };
-    c.app.keeps_buffers = 1;
     prepare(&c, &run);
     if (c.layout.y != c.layout.saved) /* backward reads what forward saved: make it so */
         layer->op->forward(&c.app, &run);

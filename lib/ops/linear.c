@@ -97,7 +97,13 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 }
 
 const struct cconv_op cconv_op_linear = {
-    "linear", CCONV_KEEPS_X | CCONV_FUSES_ACT, infer, space, prepare, forward, backward
+    .name = "linear",
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT,
+    .infer = infer,
+    .space = space,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
 };
 
 static coordconv_status build(const coordconv_linear_desc *d, coordconv_layer *layer)
@@ -126,7 +132,9 @@ coordconv_status coordconv_linear_new(coordconv_context *context, const coordcon
     if (context == NULL || out == NULL)
         return cconv_fail(log, COORDCONV_ERR_INVALID, "linear: %s is NULL",
                           context == NULL ? "context" : "out");
-    if ((st = cconv_desc_read(log, "linear", desc, sizeof d, sizeof d, &d)) != COORDCONV_OK ||
+    if ((st = cconv_desc_read(log, "linear", desc,
+                              CCONV_DESC_END(coordconv_linear_desc, init_value), sizeof d, &d)) !=
+            COORDCONV_OK ||
         (st = cconv_check_range(log, "linear", "in_features", d.in_features, 1, INT32_MAX)) !=
             COORDCONV_OK ||
         (st = cconv_check_range(log, "linear", "out_features", d.out_features, 1, INT32_MAX)) !=

@@ -71,7 +71,6 @@ struct cconv_app {
     const int32_t *in_dtype;      /* [input_count] CCONV_REAL_DTYPE or COORDCONV_I32 */
     struct cconv_shape out;       /* always CCONV_REAL_DTYPE */
     int32_t training;             /* mode is COORDCONV_TRAINING */
-    int32_t keeps_buffers;        /* training, but running statistics must not move */
     enum cconv_activation act; /* applied to the output; only where the op says CCONV_FUSES_ACT */
     double act_slope;
 };
@@ -115,6 +114,9 @@ struct cconv_op {
      */
     void (*prepare)(const struct cconv_app *app, const struct cconv_run *run);
     coordconv_status (*forward)(const struct cconv_app *app, const struct cconv_run *run);
+    /* Training: move the layer's buffers by what forward saved. Called once the whole forward pass
+     * has succeeded, so that a failed one changes nothing. NULL: there are none. */
+    void (*finish)(const struct cconv_app *app, const struct cconv_run *run);
     void (*backward)(const struct cconv_app *app, const struct cconv_run *run);
 };
 

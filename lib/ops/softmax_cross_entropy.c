@@ -50,7 +50,8 @@ struct work {
     const cconv_real *target; /* a distribution a sample */
     double *losses;           /* forward: one a sample */
     cconv_real *p;            /* saved: probabilities; NULL in inference */
-    cconv_real *totals;       /* saved: sum of the target of each sample */
+    cconv_real *totals;       /* saved: sum of the target of each sample, or */
+    int32_t *kept;            /* saved: the labels; the caller's may have changed by backward */
     cconv_real factor, *dz;
 };
 
@@ -84,6 +85,7 @@ static struct work make_work(const struct cconv_app *app, const struct cconv_run
     if (app->training) {
         w.p = run->saved;
         w.totals = (void *)((char *)run->saved + probabilities_bytes(app));
+        w.kept = (void *)w.totals; /* an int32 is no larger than a real */
     }
     return w;
 }
@@ -105,7 +107,10 @@ static double sample_loss(const struct work *w, size_t n)
         loss = k->cross_entropy(w->classes, log_sum, z, w->target + n * w->classes, &total);
     if (p != NULL) {
         w->kernels->eltwise.scale(w->classes, (cconv_real)(1 / sum), p, p);
-        w->totals[n] = (cconv_real)total;
+        if (w->labels != NULL)
+            w->kept[n] = w->labels[n];
+        else
+            w->totals[n] = (cconv_real)total;
     }
     return loss;
 }
@@ -131,7 +136,7 @@ static void backward_task(void *arg, size_t task, size_t slot)
         cconv_real *dz = w->dz + n * w->classes;
         if (w->labels != NULL) {
             w->kernels->eltwise.scale(w->classes, w->factor, p, dz);
-            dz[w->labels[n]] = w->factor * (p[w->labels[n]] - 1);
+            dz[w->kept[n]] = w->factor * (p[w->kept[n]] - 1);
         } else {
             w->kernels->loss.cross_entropy_backward(w->classes, w->factor, w->totals[n], p,
                                                     w->target + n * w->classes, dz);

@@ -233,7 +233,8 @@ coordconv_status coordconv_optimizer_new(coordconv_plan *plan, const coordconv_o
     if (plan == NULL || out == NULL)
         return cconv_fail(log, COORDCONV_ERR_INVALID, "optimizer: %s is NULL",
                           plan == NULL ? "plan" : "out");
-    status = cconv_desc_read(log, "optimizer", desc, sizeof d, sizeof d, &d);
+    status = cconv_desc_read(log, "optimizer", desc,
+                             CCONV_DESC_END(coordconv_optimizer_desc, layers), sizeof d, &d);
     if (status == COORDCONV_OK)
         status = cconv_settings_read(log, &d, &settings);
     if (status == COORDCONV_OK && !cconv_plan_is_training(plan))

@@ -87,7 +87,8 @@ coordconv_status coordconv_schedule_rate(const coordconv_schedule_desc *desc, do
 
     if (rate == NULL)
         return cconv_fail(NULL, COORDCONV_ERR_INVALID, "schedule: rate is NULL");
-    status = cconv_desc_read(NULL, "schedule", desc, sizeof d, sizeof d, &d);
+    status = cconv_desc_read(NULL, "schedule", desc,
+                             CCONV_DESC_END(coordconv_schedule_desc, reserved), sizeof d, &d);
     if (status == COORDCONV_OK)
         status = check(&d, t);
     if (status != COORDCONV_OK)

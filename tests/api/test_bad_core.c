@@ -161,6 +161,7 @@ static void tensor_extents(void **state)
         { 4, { 65536, 65536, 65536, 65536 }, COORDCONV_ERR_SHAPE, "65536" },
         { 8, { most, most, most, most, most, most, most, most }, COORDCONV_ERR_SHAPE, "" },
         { 3, { 1 << 30, 1 << 30, 4 }, COORDCONV_ERR_SHAPE, "" }, /* 2^62 elements, 2^64 bytes */
+        { 2, { 1 << 30, 1 << 30 }, COORDCONV_ERR_SHAPE, "" }, /* 2^62 bytes, but 2^63 as doubles */
         { 2, { 1 << 30, 1 << 10 }, COORDCONV_ERR_NOMEM, "" },
     };
     (void)state;

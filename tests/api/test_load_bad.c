@@ -349,31 +349,62 @@ static void state_of_other_layers_is_refused(void **state)
     free_pair(&p);
 }
 
-static void steps_beyond_counting_are_refused(void **state)
+/* Load a file that holds nothing but an optimizer without state. */
+static void check_words(struct saved_model *m, const char *steps, const char *rate,
+                        coordconv_status want, const char *message)
 {
-    static const char *const steps[] = { "",    "-1",
-                                         "+1",  " 1",
-                                         "1 ",  "1.0",
-                                         "0x1", "9223372036854775808",
-                                         "1e3", "18446744073709551616" };
+    char header[400];
+    struct bytes file;
+
+    snprintf(header, sizeof header,
+             "{\"__metadata__\":{\"coordconv.optimizer\":\"sgd\",\"coordconv.steps\":\"%s\","
+             "\"coordconv.learning_rate\":\"%s\"}}",
+             steps, rate);
+    file = make_file(header, 0);
+    check_fails(load_exact(m, file.data, file.count), want, message);
+    free(file.data);
+}
+
+static void steps_and_rates_no_optimizer_takes_are_refused(void **state)
+{
+    static const char good_rate[] = "3f50624dd2f1a9fc"; /* 0.001 */
+    static const char *const steps[] = { "",
+                                         "-1",
+                                         "+1",
+                                         " 1",
+                                         "1 ",
+                                         "1.0",
+                                         "0x1",
+                                         "1e3",
+                                         "9223372036854775808",
+                                         "18446744073709551616" };
+    static const char *const rates[] = {
+        "",
+        "0.001",
+        "3f50624dd2f1a9f",
+        "3f50624dd2f1a9fc0",
+        "3F50624DD2F1A9FC",
+        " 3f50624dd2f1a9f",
+        "0000000000000000", /* 0 */
+        "8000000000000000", /* -0 */
+        "bf50624dd2f1a9fc", /* -0.001 */
+        "7ff0000000000000", /* infinity */
+        "7ff8000000000000", /* NaN */
+    };
     coordconv_optimizer_desc desc = { .struct_size = sizeof desc, .kind = COORDCONV_SGD };
     const coordconv_plan_desc plan = { .struct_size = sizeof plan, .mode = COORDCONV_TRAINING };
     struct saved_model m;
-    char header[400];
     (void)state;
 
     saved_model_make(&m, 1, 0);
     check_ok(coordconv_plan_new(m.model, &plan, &m.plan));
     check_ok(coordconv_optimizer_new(m.plan, &desc, &m.optimizer));
-    for (size_t i = 0; i < COUNT(steps); i++) {
-        snprintf(header, sizeof header,
-                 "{\"__metadata__\":{\"coordconv.optimizer\":\"sgd\",\"coordconv.steps\":\"%s\","
-                 "\"coordconv.learning_rate\":\"3f50624dd2f1a9fc\"}}",
-                 steps[i]);
-        struct bytes file = make_file(header, 0);
-        check_fails(load_exact(&m, file.data, file.count), COORDCONV_ERR_FORMAT, "no number");
-        free(file.data);
-    }
+    for (size_t i = 0; i < COUNT(steps); i++)
+        check_words(&m, steps[i], good_rate, COORDCONV_ERR_FORMAT, "no number");
+    for (size_t i = 0; i < COUNT(rates); i++)
+        check_words(&m, "1", rates[i], COORDCONV_ERR_FORMAT, "no rate");
+    /* With good words it is the tensors that are missing. */
+    check_words(&m, "9223372036854775807", good_rate, COORDCONV_ERR_SHAPE, "not in the file");
     saved_model_free(&m);
 }
 
@@ -429,7 +460,7 @@ int main(void)
         TEST(every_changed_byte_is_refused_or_harmless),
         TEST(an_optimizer_that_does_not_fit_is_told),
         TEST(state_of_other_layers_is_refused),
-        TEST(steps_beyond_counting_are_refused),
+        TEST(steps_and_rates_no_optimizer_takes_are_refused),
         TEST(files_that_are_none_are_told),
         TEST(claims_are_checked_before_memory_is_spent),
     };

@@ -78,6 +78,19 @@ static void check_statistics(const struct subject *s)
     }
 }
 
+/* A backward pass reads a layer and does not change it. */
+static void check_untouched_statistics(const struct subject *s)
+{
+    if (s->is_batch_norm) {
+        coordconv_tensor *mean = golden_tensor(&s->g, golden_context(), BN_MEAN);
+        coordconv_tensor *var = golden_tensor(&s->g, golden_context(), BN_VAR);
+        test_check_same(test_parameter(s->layer, "running_mean"), mean, "running mean");
+        test_check_same(test_parameter(s->layer, "running_var"), var, "running variance");
+        coordconv_tensor_unref(mean);
+        coordconv_tensor_unref(var);
+    }
+}
+
 /* ---- by itself ---- */
 
 static void *get_workspace(const struct subject *s, int32_t mode, size_t *bytes)
@@ -133,6 +146,7 @@ static void check_backward(const struct subject *s, unsigned want, int own_works
         if (gradients[i] != NULL)
             golden_check(&s->g, s->gradients[i], BOUND_DWEIGHT + i, gradients[i],
                          i == 0 ? "dweight" : "dbias");
+    check_untouched_statistics(s);
     free(workspace);
     for (int32_t i = 0; i < 2; i++)
         coordconv_tensor_unref(gradients[i]);

@@ -196,6 +196,8 @@ static coordconv_status run_once(struct drive *d, int which, int in_place, struc
     if (d->app.op->prepare != NULL)
         d->app.op->prepare(&d->app, &run);
     const coordconv_status st = d->app.op->forward(&d->app, &run);
+    if (st == COORDCONV_OK && d->app.training && d->app.op->finish != NULL && !d->keeps_buffers)
+        d->app.op->finish(&d->app, &run);
 
     check_guard(run.scratch, space.forward);
     free(run.scratch);
@@ -282,15 +284,15 @@ coordconv_status drive_try(struct drive *d, const cconv_real *dy_or_null)
     st = run_once(d, 0, 0, &first);
     if (st == COORDCONV_OK) {
         /* A layer's running statistics move once a test, not once a run. */
-        const int32_t keeps = d->app.keeps_buffers;
-        d->app.keeps_buffers = 1;
+        const int32_t keeps = d->keeps_buffers;
+        d->keeps_buffers = 1;
         d->pool.order = TEST_ORDER_BACKWARD;
         run_again(d, 0, &first);
         d->pool.order = TEST_ORDER_THREADS;
         run_again(d, 0, &first);
         if ((d->app.op->flags & CCONV_IN_PLACE) != 0)
             run_again(d, 1, &first);
-        d->app.keeps_buffers = keeps;
+        d->keeps_buffers = keeps;
     }
     d->y = first.y;
     memcpy(d->dx, first.dx, sizeof d->dx);

@@ -28,6 +28,7 @@ struct drive {
     cconv_real *dx[DRIVE_INPUTS]; /* of real inputs, unless skip_dx */
     cconv_real *dparam[2];        /* of the layer, if any */
     int skip_dx[DRIVE_INPUTS];
+    int keeps_buffers; /* do not let a layer's running statistics move */
     size_t y_count, x_count[DRIVE_INPUTS];
 };
 

@@ -221,7 +221,7 @@ static coordconv_status save(void)
         return status;
     status = cconv_new_file_write(&file, NEW, 13);
     if (status == COORDCONV_OK)
-        status = cconv_new_file_write(&file, NEW + 13, strlen(NEW) - 13);
+        status = cconv_new_file_write(&file, &NEW[13], strlen(NEW) - 13);
     if (status == COORDCONV_OK)
         return cconv_new_file_commit(&file);
     cconv_new_file_discard(&file);

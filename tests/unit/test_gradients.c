@@ -7,15 +7,19 @@
 #include "gradient_check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static coordconv_context *context;
+
+/* What is being checked, for the message of a failure. */
+static char subject[256];
 
 #define check_right(error)                                                                         \
     do {                                                                                           \
         const double error_ = (error);                                                             \
         if (!(error_ <= 1.0)) {                                                                    \
-            print_error("error %g times the tolerance\n", error_);                                 \
+            print_error("%s: error %g times the tolerance\n", subject, error_);                    \
             fail();                                                                                \
         }                                                                                          \
     } while (0)
@@ -155,14 +159,15 @@ static void check_draws(uint64_t seed, int transposed, int wanted)
             coordconv_layer_unref(layer);
             continue;
         }
-        print_message("  [%d,%d,%d,%d] to %d channels, coords %u, kernel %dx%d, stride %dx%d, "
-                      "dilation %dx%d, padding %d (%d %d %d %d), groups %d\n",
-                      (int)d.shape[0], (int)d.shape[1], (int)d.shape[2], (int)d.shape[3],
-                      (int)d.conv.out_channels, (unsigned)d.conv.coords, (int)d.conv.kernel[0],
-                      (int)d.conv.kernel[1], (int)d.conv.stride[0], (int)d.conv.stride[1],
-                      (int)d.conv.dilation[0], (int)d.conv.dilation[1], (int)d.conv.padding,
-                      (int)d.conv.pads[0], (int)d.conv.pads[1], (int)d.conv.pads[2],
-                      (int)d.conv.pads[3], (int)d.conv.groups);
+        snprintf(subject, sizeof subject,
+                 "[%d,%d,%d,%d] to %d channels, coords %u, kernel %dx%d, stride %dx%d, "
+                 "dilation %dx%d, padding %d (%d %d %d %d), groups %d",
+                 (int)d.shape[0], (int)d.shape[1], (int)d.shape[2], (int)d.shape[3],
+                 (int)d.conv.out_channels, (unsigned)d.conv.coords, (int)d.conv.kernel[0],
+                 (int)d.conv.kernel[1], (int)d.conv.stride[0], (int)d.conv.stride[1],
+                 (int)d.conv.dilation[0], (int)d.conv.dilation[1], (int)d.conv.padding,
+                 (int)d.conv.pads[0], (int)d.conv.pads[1], (int)d.conv.pads[2], (int)d.conv.pads[3],
+                 (int)d.conv.groups);
         check_both(layer, 4, d.shape, seed + (uint64_t)tried);
         done++;
     }
@@ -353,7 +358,7 @@ static void operations(void **state)
 
     for (size_t i = 0; i < COUNT(ops); i++) {
         struct net net;
-        print_message("  %s\n", ops[i].name);
+        snprintf(subject, sizeof subject, "%s", ops[i].name);
         /* On an input, whose gradient is asked for, and on a computed value. */
         for (int computed = 0; computed < 2; computed++) {
             net_begin(&net, context, 100 + i);
@@ -579,6 +584,13 @@ static void missing_gradients_are_seen(void **state)
                                                     y)) > 1.0);
 }
 
+static int clear_subject(void **state)
+{
+    (void)state;
+    subject[0] = '\0';
+    return 0;
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -596,23 +608,23 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_gradients_are_seen),
-        cmocka_unit_test(missing_gradients_are_seen),
-        cmocka_unit_test(convolutions),
-        cmocka_unit_test(transposed_convolutions),
-        cmocka_unit_test(wide_convolutions),
-        cmocka_unit_test(depthwise_convolutions),
-        cmocka_unit_test(linear),
-        cmocka_unit_test(batch_norm),
-        cmocka_unit_test(operations),
-        cmocka_unit_test(operations_of_several_values),
-        cmocka_unit_test(losses),
-        cmocka_unit_test(weighted_losses),
-        cmocka_unit_test(value_used_twice),
-        cmocka_unit_test(shared_layer),
-        cmocka_unit_test(shared_layer_of_two_sizes),
-        cmocka_unit_test(residual_net),
-        cmocka_unit_test(hourglass_net),
+        cmocka_unit_test_setup(wrong_gradients_are_seen, clear_subject),
+        cmocka_unit_test_setup(missing_gradients_are_seen, clear_subject),
+        cmocka_unit_test_setup(convolutions, clear_subject),
+        cmocka_unit_test_setup(transposed_convolutions, clear_subject),
+        cmocka_unit_test_setup(wide_convolutions, clear_subject),
+        cmocka_unit_test_setup(depthwise_convolutions, clear_subject),
+        cmocka_unit_test_setup(linear, clear_subject),
+        cmocka_unit_test_setup(batch_norm, clear_subject),
+        cmocka_unit_test_setup(operations, clear_subject),
+        cmocka_unit_test_setup(operations_of_several_values, clear_subject),
+        cmocka_unit_test_setup(losses, clear_subject),
+        cmocka_unit_test_setup(weighted_losses, clear_subject),
+        cmocka_unit_test_setup(value_used_twice, clear_subject),
+        cmocka_unit_test_setup(shared_layer, clear_subject),
+        cmocka_unit_test_setup(shared_layer_of_two_sizes, clear_subject),
+        cmocka_unit_test_setup(residual_net, clear_subject),
+        cmocka_unit_test_setup(hourglass_net, clear_subject),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

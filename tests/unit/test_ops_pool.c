@@ -577,7 +577,7 @@ static void norm_keeps_buffers(void **state)
 
     (void)state;
     drive_image(&d, 4, 3, 2, 2);
-    d.app.keeps_buffers = 1;
+    d.keeps_buffers = 1;
     drive_run(&d);
     assert_true(cconv_layer_version(layer) == version);
     assert_true(cconv_layer_values(layer, 2)[1] == mean);
