@@ -45,6 +45,8 @@ struct job {
     struct summary summaries[MOST_SUMMARIES];
     size_t summary_count;
     struct map maps[MOST_SUMMARIES]; /* of the first seed */
+    struct record *records;
+    size_t record_count, record_room;
 };
 
 static volatile sig_atomic_t interrupts;
@@ -149,6 +151,7 @@ static int write_table(const struct job *job)
     if (out == NULL)
         return complain(path);
     report_table(out, job->summaries, job->summary_count, 1);
+    report_records(out, job->records, job->record_count);
     return fclose(out) == 0 ? 0 : complain(path);
 }
 
@@ -194,6 +197,21 @@ static void announce(const struct run *run, const struct result *result)
             result->epochs, result->seconds, result->stopped);
 }
 
+static int keep_record(struct job *job, const struct record *record)
+{
+    if (job->record_count == job->record_room) {
+        const size_t room = job->record_room > 0 ? 2 * job->record_room : 32;
+        struct record *more = realloc(job->records, room * sizeof *more);
+
+        if (more == NULL)
+            return complain("results");
+        job->records = more;
+        job->record_room = room;
+    }
+    job->records[job->record_count++] = *record;
+    return 0;
+}
+
 /* Train, then write everything that is known about this run. */
 static int do_run(struct job *job, const struct run *run, struct result *result, int is_first)
 {
@@ -211,6 +229,9 @@ static int do_run(struct job *job, const struct run *run, struct result *result,
         map_make(&job->maps[job->summary_count], run, result);
     }
     summary_add(summary, result);
+    const struct record record = record_of(run, result);
+    if (keep_record(job, &record) != 0)
+        return -1;
     if (report_json(job->json_file, run, result) != 0)
         return complain(job->json);
     return write_picture(job, run, result, is_first);
@@ -293,6 +314,7 @@ int main(int argc, char **argv)
         failed |= write_overview(&job);
     }
     failed |= close_results(&job);
+    free(job.records);
     if (failed != 0)
         return EXIT_FAILURE;
     if (interrupted())

@@ -188,12 +188,11 @@ static int64_t take(const int64_t *positions, int64_t count, int64_t at, int64_t
 }
 
 coordconv_status evaluate_some(struct batch *batch, enum task task, const int64_t *positions,
-                               int64_t count, double *score, int *all_right)
+                               int64_t count, double *score)
 {
     int64_t taken[MAX_BATCH];
     double sum = 0;
 
-    *all_right = 1;
     for (int64_t at = 0; at < count; at += batch->size) {
         const int64_t fresh = take(positions, count, at, batch->size, taken);
         const coordconv_status status = batch_run(batch, taken);
@@ -204,7 +203,6 @@ coordconv_status evaluate_some(struct batch *batch, enum task task, const int64_
         for (int64_t i = 0; i < fresh; i++) {
             judge(task, taken[i], batch_answer(batch, i), reading_inference, &outcome);
             sum += (double)outcome.score;
-            *all_right &= outcome.right;
         }
     }
     *score = count > 0 ? sum / (double)count : 0;

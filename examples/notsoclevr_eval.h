@@ -73,8 +73,8 @@ struct evaluation {
 coordconv_status evaluate(struct batch *batch, enum task task, const struct data_set *set,
                           struct evaluation *evaluation);
 
-/* Mean score over some positions, and whether all of them are right. */
+/* Mean score over some positions. */
 coordconv_status evaluate_some(struct batch *batch, enum task task, const int64_t *positions,
-                               int64_t count, double *score, int *all_right);
+                               int64_t count, double *score);
 
 #endif /* EXAMPLES_NOTSOCLEVR_EVAL_H */

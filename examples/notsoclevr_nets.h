@@ -15,8 +15,7 @@ enum net_kind {
 };
 
 enum {
-    MAX_FEEDS = 3,
-    MAX_LAYERS = 16
+    MAX_FEEDS = 3
 };
 
 /* An input of a model and what belongs into it. */

@@ -104,7 +104,7 @@ static void draw_maps(struct picture *p, const struct run *run, const struct res
 
     mark_positions(set, e, positions);
     picture_text(p, x[0], MAPS_TOP - 10, 1, COLOUR_INK,
-                 run->task == REGRESSION  ? "positions whose (x, y) rounds right, and wrong ones"
+                 run->task == REGRESSION  ? "positions that round right, and others"
                  : run->task == RENDERING ? "positions with every pixel right, and others"
                                           : "positions found, and others");
     draw_map(p, x[0], MAPS_TOP, CELL, positions);
@@ -172,7 +172,7 @@ static void draw_examples(struct picture *p, enum task task, const struct evalua
         if (task == CLASSIFICATION)
             snprintf(text, sizeof text, "%s", o->right ? "right" : "wrong");
         else if (task == REGRESSION)
-            snprintf(text, sizeof text, "off %.3g px", (double)o->score);
+            snprintf(text, sizeof text, "off %.3f px", (double)o->score);
         else
             snprintf(text, sizeof text, "IOU %.3f", (double)o->score);
         picture_text(p, left, lower + SMALL + 15, 1, o->right ? COLOUR_BLUE : COLOUR_ORANGE, text);
@@ -208,9 +208,9 @@ static void draw_heading(struct picture *p, const struct run *run, const struct 
     if (run->net == ANALYTIC)
         snprintf(text, sizeof text, "%s; wired by hand", sentence);
     else
-        snprintf(text, sizeof text, "%s; seed %llu, %.4g epochs, %.1f seconds on %d threads",
-                 sentence, (unsigned long long)run->seed, result->epochs, result->seconds,
-                 (int)result->threads);
+        snprintf(text, sizeof text, "%s; seed %llu, %.4g epochs, %.1f seconds, %d %s", sentence,
+                 (unsigned long long)run->seed, result->epochs, result->seconds,
+                 (int)result->threads, result->threads == 1 ? "thread" : "threads");
     picture_text(p, MARGIN, 64, 1.2, COLOUR_FAINT, text);
 }
 

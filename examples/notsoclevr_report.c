@@ -198,3 +198,39 @@ void report_table(FILE *out, const struct summary *summaries, size_t count, int 
         print_row(out, row, widths, markdown);
     }
 }
+
+/* ---- every run ---- */
+
+struct record record_of(const struct run *run, const struct result *result)
+{
+    return (struct record){ .task = run->task,
+                            .split = run->split,
+                            .net = run->net,
+                            .seed = run->seed,
+                            .train = result->evaluation.train,
+                            .test = result->evaluation.test,
+                            .test_worst = result->evaluation.test_worst,
+                            .epochs = result->epochs,
+                            .seconds = result->seconds,
+                            .stopped = result->stopped };
+}
+
+void report_records(FILE *out, const struct record *records, size_t count)
+{
+    fputs("\n| task | split | net | seed | train | test | worst test position | epochs | seconds | "
+          "ended by |\n| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n",
+          out);
+    for (size_t i = 0; i < count; i++) {
+        const struct record *r = &records[i];
+
+        fprintf(out, "| %s | %s | %s | %llu | %.4f | %.4f | %.4f | %.1f | %.1f | %s |\n",
+                task_name(r->task), split_name(r->split), net_name(r->net),
+                (unsigned long long)r->seed, r->train, r->test, r->test_worst, r->epochs,
+                r->seconds, r->stopped);
+    }
+    fputs(
+        "\nTrain and test are the share of positions right (classification), the mean distance in "
+        "pixels\n(regression) or the mean IOU (rendering); the worst position by the larger error "
+        "of its\ncoordinates, or its IOU.\n",
+        out);
+}

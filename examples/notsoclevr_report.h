@@ -20,6 +20,16 @@ struct summary {
     size_t reached; /* seeds that are as good as can be asked */
 };
 
+/* What is kept of a run when its result is gone. */
+struct record {
+    enum task task;
+    enum split split;
+    enum net_kind net;
+    uint64_t seed;
+    double train, test, test_worst, epochs, seconds;
+    const char *stopped;
+};
+
 /* One JSON object for a run; 0, or -1 where writing failed. */
 int report_json(FILE *out, const struct run *run, const struct result *result);
 
@@ -31,5 +41,10 @@ void summary_add(struct summary *summary, const struct result *result);
 
 /* The whole table, in columns for a terminal or in Markdown. */
 void report_table(FILE *out, const struct summary *summaries, size_t count, int markdown);
+
+struct record record_of(const struct run *run, const struct result *result);
+
+/* Every run by itself, in Markdown. */
+void report_records(FILE *out, const struct record *records, size_t count);
 
 #endif /* EXAMPLES_NOTSOCLEVR_REPORT_H */

@@ -12,34 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "notsoclevr_recipes.h"
 #include "progress.h"
 
 enum {
     INFERENCE_BATCH = 16,
     EARLY_STEPS = 32,
     WATCHED = 128 /* test positions that the curves are drawn from */
-};
-
-/*
- * Hyper-parameters. The rate falls along half a cosine to nothing over the
- * epochs. penalty is the paper's l2: penalty * sum(w^2) over the kernels is
- * added to the loss.
- */
-struct recipe {
-    long epochs;
-    int64_t batch;
-    double rate;
-    double penalty;
-    double budget; /* seconds */
-};
-
-static const struct recipe recipes[2][TASKS] = {
-    [COORDCONV_NET] = { [CLASSIFICATION] = { 8, 16, 0.005, 1e-3, 60 },
-                        [REGRESSION] = { 40, 16, 0.01, 1e-5, 60 },
-                        [RENDERING] = { 8, 16, 0.005, 1e-5, 120 } },
-    [BASELINE] = { [CLASSIFICATION] = { 1000, 16, 0.01, 1e-3, 20 },
-                   [REGRESSION] = { 100, 16, 0.001, 1e-5, 20 },
-                   [RENDERING] = { 1000, 16, 0.01, 1e-3, 20 } },
 };
 
 struct trainer {
@@ -268,14 +247,13 @@ static coordconv_status add_to_history(struct trainer *t, const struct tally *ta
     struct history *h = &t->result->history;
     int64_t watched[WATCHED];
     double score = 0;
-    int ignored;
 
     if (h->count == h->capacity)
         return COORDCONV_OK;
     for (int64_t i = 0; i < WATCHED; i++)
         watched[i] = t->set.test[i * t->set.test_count / WATCHED];
     const coordconv_status status =
-        evaluate_some(&t->check, t->run->task, watched, WATCHED, &score, &ignored);
+        evaluate_some(&t->check, t->run->task, watched, WATCHED, &score);
     if (status != COORDCONV_OK)
         return status;
     h->epoch[h->count] = (double)t->steps / (double)t->steps_an_epoch;
@@ -284,23 +262,6 @@ static coordconv_status add_to_history(struct trainer *t, const struct tally *ta
     h->test[h->count] = score;
     h->count++;
     return COORDCONV_OK;
-}
-
-/* Classification is learned when each training position was answered right as it came up in an
- * epoch, and all of them are by the weights at its end. */
-static coordconv_status check_perfect(struct trainer *t, const struct tally *tally,
-                                      const char **stop)
-{
-    double ignored;
-    int all_right = 0;
-
-    if (t->run->task != CLASSIFICATION || tally->right < t->set.train_count)
-        return COORDCONV_OK;
-    const coordconv_status status = evaluate_some(&t->check, CLASSIFICATION, t->set.train,
-                                                  t->set.train_count, &ignored, &all_right);
-    if (status == COORDCONV_OK && all_right)
-        *stop = "perfect";
-    return status;
 }
 
 static coordconv_status train(struct trainer *t)
@@ -315,8 +276,6 @@ static coordconv_status train(struct trainer *t)
         status = train_epoch(t, epoch, &tally, &stop);
         if (status == COORDCONV_OK)
             status = add_to_history(t, &tally);
-        if (status == COORDCONV_OK)
-            status = check_perfect(t, &tally, &stop);
         if (status == COORDCONV_ERR_NUMERIC) {
             stop = "overflow"; /* the weights are those of the step before */
             status = COORDCONV_OK;
@@ -352,8 +311,7 @@ static void choose_recipe(struct trainer *t)
 {
     const struct run *run = t->run;
 
-    if (run->net != ANALYTIC)
-        t->recipe = recipes[run->net][run->task];
+    t->recipe = recipe_for(run->net, run->task);
     if (run->epochs > 0)
         t->recipe.epochs = run->epochs;
     if (run->budget > 0)

@@ -31,8 +31,7 @@ struct result {
     double budget;
     double epochs; /* a part of one where the run was stopped within it */
     double seconds;
-    const char *stopped; /* "schedule", "perfect", "budget", "interrupted", "overflow", "nothing
-                            to learn" */
+    const char *stopped; /* "schedule", "budget", "interrupted", "overflow" or "nothing to learn" */
     struct history history;
     struct evaluation evaluation;
 };
