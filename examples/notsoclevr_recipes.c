@@ -13,12 +13,12 @@
 #include "notsoclevr_recipes.h"
 
 static const struct recipe recipes[2][TASKS] = {
-    [COORDCONV_NET] = { [CLASSIFICATION] = { 6, 16, 0.01, 1e-3, 60 },
-                        [REGRESSION] = { 16, 16, 0.005, 1e-5, 60 },
-                        [RENDERING] = { 7, 16, 0.005, 1e-5, 120 } },
-    [BASELINE] = { [CLASSIFICATION] = { 1000, 16, 0.01, 1e-3, 20 },
-                   [REGRESSION] = { 100, 16, 0.001, 1e-5, 20 },
-                   [RENDERING] = { 1000, 16, 0.01, 1e-3, 20 } },
+    [COORDCONV_NET] = { [CLASSIFICATION] = { 6, 16, 0.01, 1e-3, 0, 60 },
+                        [REGRESSION] = { 16, 16, 0.01, 1e-5, 0.1, 60 },
+                        [RENDERING] = { 7, 16, 0.005, 1e-5, 0, 120 } },
+    [BASELINE] = { [CLASSIFICATION] = { 1000, 16, 0.01, 1e-3, 0, 20 },
+                   [REGRESSION] = { 100, 16, 0.001, 1e-5, 0, 20 },
+                   [RENDERING] = { 1000, 16, 0.01, 1e-3, 0, 20 } },
 };
 
 struct recipe recipe_for(enum net_kind net, enum task task)

@@ -12,6 +12,7 @@ struct recipe {
     int64_t batch;
     double rate;    /* of Adam, at the start */
     double penalty; /* the paper's l2: the loss has penalty * sum(w^2) over the kernels added */
+    double clip;    /* the global norm of the gradients is held to this; 0: off */
     double budget;  /* seconds */
 };
 

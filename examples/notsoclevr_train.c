@@ -52,6 +52,7 @@ static coordconv_status make_optimizer(struct trainer *t)
                                             .learning_rate = t->recipe.rate,
                                             .beta2 = 0.99,
                                             .weight_decay = 2 * t->recipe.penalty,
+                                            .clip_norm = t->recipe.clip,
                                             .decay = COORDCONV_DECAY_KERNELS };
 
     t->current = &t->full;
