@@ -30,8 +30,19 @@ enum cconv_activation {
     CCONV_ACT_TANH     /* eltwise only, never asked of a panel */
 };
 
-/* c[p][o] = act(init[p][o] + sum_{s,k} a[p * a_stride + offset[s] + k] * b[s][k][o])
- * for 0 <= p < pixels, 0 <= o < channels. Strides in elements.
+/* Starts that are affine in a pixel's place, so that sums begin in registers:
+ * pixel (row, column) starts from (base[o] + row * down[o]) + column * right[o].
+ * Pixel p of a call lies `column + p` columns to the right in row `row`; past
+ * `width` columns follows the next row. Only pixels begin .. end - 1 of the call
+ * start so, the others from init. */
+struct cconv_panel_affine {
+    const cconv_real *base, *down, *right; /* [channels] */
+    size_t row, column, width;             /* column < width; SIZE_MAX: a single row */
+    size_t begin, end;
+};
+
+/* c[p][o] = act(start[p][o] + sum_{s,k} a[p * a_stride + offset[s] + k] * b[s][k][o] + add[p][o])
+ * for 0 <= p < pixels, 0 <= o < channels; start is init or affine. Strides in elements.
  *
  * The sum of one (p, o) is made in an order that does not depend on p, pixels
  * or channels, so results do not depend on how pixels are split into calls. */
@@ -43,9 +54,12 @@ struct cconv_panel_forward {
     const ptrdiff_t *offset; /* [segments] */
     const cconv_real *a;
     ptrdiff_t a_stride;
-    const cconv_real *b;    /* 64-byte aligned when nr is a multiple of 16 */
-    const cconv_real *init; /* NULL: zero */
-    ptrdiff_t init_stride;  /* 0: one bias for all pixels */
+    const cconv_real *b;                     /* 64-byte aligned when nr is a multiple of 16 */
+    const cconv_real *init;                  /* NULL: zero */
+    ptrdiff_t init_stride;                   /* 0: one bias for all pixels */
+    const struct cconv_panel_affine *affine; /* NULL: all pixels start from init */
+    const cconv_real *add;                   /* NULL: nothing */
+    ptrdiff_t add_stride;
     cconv_real *c;
     ptrdiff_t c_stride;
     enum cconv_activation act; /* NONE, RELU or LEAKY */

@@ -232,7 +232,7 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
                         app->in[0].dim[2] * a->coord_channels, a->coord_channels);
     pack(app, &g.coords, a->transposed, weight + g.coord_weights, at(run, p.coords));
     apply(app, &g.coords, at(run, p.coords), at(run, p.channels),
-          (struct cconv_corr_init){ bias_values(app), 0 }, CCONV_ACT_NONE, at(run, p.map),
+          (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE, at(run, p.map),
           run->scratch);
 }
 
@@ -240,12 +240,12 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
 {
     struct cconv_conv_geometry g;
     struct packed p;
-    struct cconv_corr_init init = { bias_values(app), 0 };
+    struct cconv_corr_init init = { .values = bias_values(app) };
 
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
     if (app->attr->conv.coord_channels != 0)
-        init = (struct cconv_corr_init){ at(run, p.map), 1 };
+        init = (struct cconv_corr_init){ .values = at(run, p.map), .is_map = 1 };
     apply(app, &g.data, at(run, p.forward), run->x[0], init, app->act, run->y, run->scratch);
     return COORDCONV_OK;
 }
@@ -283,7 +283,7 @@ static void position_gradient(const struct cconv_app *app, const struct cconv_ru
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_corr_init none = { NULL, 0 };
+    const struct cconv_corr_init none = { .values = NULL };
     struct cconv_conv_geometry g;
     struct packed p;
 

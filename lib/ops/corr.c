@@ -81,6 +81,33 @@ struct run {
     size_t grain;  /* parts a task takes */
 };
 
+/* The affine starts of one row of a block, channels from `channel` on. Of a line,
+ * which runs through all rows, either all pixels are affine or none. */
+static int affine_row(const struct run *r, const struct cconv_block *b, size_t y, size_t channel,
+                      struct cconv_panel_affine *row)
+{
+    const struct cconv_pass *p = r->pass;
+    const struct cconv_corr_affine *a = r->init.affine;
+
+    if (a == NULL)
+        return 0;
+    *row = (struct cconv_panel_affine){ .base = a->base + channel,
+                                        .down = a->down + channel,
+                                        .right = a->right + channel,
+                                        .row = y,
+                                        .column = b->x0,
+                                        .width = SIZE_MAX,
+                                        .begin = CCONV_MAX(a->x0, b->x0) - b->x0,
+                                        .end = CCONV_MAX(CCONV_MIN(a->x1, b->x1), b->x0) - b->x0 };
+    if (!p->lines)
+        return y >= a->y0 && y < a->y1;
+    row->row = b->x0 / p->line_w;
+    row->column = b->x0 % p->line_w;
+    row->width = p->line_w;
+    row->end = b->x1 - b->x0;
+    return a->y0 == 0 && a->y1 * p->line_w >= p->out_w && a->x0 == 0 && a->x1 >= p->line_w;
+}
+
 /* One row of outputs of one panel. */
 static void run_row(const struct run *r, const struct cconv_rows *rows, const struct cconv_block *b,
                     size_t y, size_t group, size_t panel)
@@ -93,6 +120,7 @@ static void run_row(const struct run *r, const struct cconv_rows *rows, const st
     const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
     const int64_t row = (int64_t)y * p->step[0] - p->pad[0] + tap * p->dilation[0] - rows->first;
     const size_t skipped = (size_t)tap * p->segments_y * p->segment_length * nr;
+    struct cconv_panel_affine affine;
     const struct cconv_panel_forward call = {
         .pixels = b->x1 - b->x0,
         .channels = CCONV_MIN(nr, p->out_cg - first_o),
@@ -109,6 +137,9 @@ static void run_row(const struct run *r, const struct cconv_rows *rows, const st
                     ? NULL
                     : r->init.values + (r->init.is_map ? at : (ptrdiff_t)channel),
         .init_stride = r->init.is_map ? p->out_pixel : 0,
+        .affine = affine_row(r, b, y, channel, &affine) ? &affine : NULL,
+        .add = r->init.add == NULL ? NULL : r->init.add + b->n * p->out_image + at,
+        .add_stride = p->out_pixel,
         .c = r->out + b->n * p->out_image + at,
         .c_stride = p->out_pixel,
         .act = r->act,
@@ -281,6 +312,8 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
     struct phases i = { context, c, 0 };
     struct cconv_pass p;
 
+    if (c->stride[0] != 1 || c->stride[1] != 1)
+        init.affine = NULL;
     for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p)) {
         struct run r = { .pass = &p,
                          .in = small,

@@ -36,11 +36,23 @@ struct cconv_corr {
     size_t weight_s; /* elements from W[s] to W[s + 1]; W[s][b] to W[s][b + 1] is a kernel plane */
 };
 
-/* What the sums start from: a bias per channel, or a map of one image's size
- * (channels innermost) shared by the batch; values NULL: zero. */
+/* A map's interior as a formula: pixel (y, x) of it holds, in channel o,
+ * (base[o] + y * down[o]) + x * right[o] wherever y0 <= y < y1 and x0 <= x < x1. */
+struct cconv_corr_affine {
+    const cconv_real *base, *down, *right; /* [channels of the output] */
+    size_t y0, y1, x0, x1;
+};
+
+/* What the sums start from, and what is added to them in the end. A bias per
+ * channel, or a map of one image's size (channels innermost) shared by the
+ * batch; values NULL: zero. Where affine holds, the map is not read and need
+ * not be written; a scatter by strides other than 1 reads the whole map. add,
+ * if not NULL, is a batch of images like the output, added before the activation. */
 struct cconv_corr_init {
     const cconv_real *values;
     int is_map;
+    const struct cconv_corr_affine *affine;
+    const cconv_real *add;
 };
 
 /* Bytes of packed weights (pack to 64-byte aligned memory) and of scratch. */
@@ -55,13 +67,13 @@ void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv
 void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
                              const cconv_real *weight, void *packed);
 
-/* small = act(init + gather(big)). */
+/* small = act(init + gather(big) + add). */
 void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,
                        const cconv_real *big, struct cconv_corr_init init,
                        enum cconv_activation act, cconv_real slope, cconv_real *small,
                        void *scratch);
 
-/* big = act(init + scatter(small)). */
+/* big = act(init + scatter(small) + add). */
 void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, const void *packed,
                         const cconv_real *small, struct cconv_corr_init init,
                         enum cconv_activation act, cconv_real slope, cconv_real *big,

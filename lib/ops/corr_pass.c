@@ -40,6 +40,7 @@ static void join_rows(struct cconv_pass *p)
 
     if (!pointwise)
         return;
+    p->line_w = p->in_w;
     p->in_w = p->out_w = p->in_h * p->in_w;
     p->in_h = p->out_h = 1;
     p->lines = 1;

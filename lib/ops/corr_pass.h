@@ -26,6 +26,7 @@ struct cconv_pass {
     const struct cconv_panel *panel;
     int strip;         /* the input is copied into a padded strip */
     int lines;         /* output is one line: a task takes block_w pixels of it */
+    size_t line_w;     /* columns of the image whose rows make the line */
     size_t row;        /* elements between input rows as the kernel sees them */
     size_t segments_y; /* segments a tap row */
     size_t segment_length;

@@ -75,7 +75,7 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr c = geometry(app);
-    const struct cconv_corr_init init = { cconv_layer_values(app->layer, 1), 0 };
+    const struct cconv_corr_init init = { .values = cconv_layer_values(app->layer, 1) };
 
     cconv_corr_gather(app->context, &c, run->packed, run->x[0], init, app->act,
                       (cconv_real)app->act_slope, run->y, run->scratch);
@@ -85,7 +85,7 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr c = geometry(app);
-    const struct cconv_corr_init none = { NULL, 0 };
+    const struct cconv_corr_init none = { .values = NULL };
 
     if (run->dparam[0] != NULL)
         cconv_corr_grad(app->context, &c, run->dy, run->x[0], run->dparam[0], run->scratch);

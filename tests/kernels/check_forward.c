@@ -27,6 +27,8 @@ enum init {
     INIT_NONE,
     INIT_BIAS,
     INIT_MAP,
+    INIT_AFFINE, /* in rows of some width */
+    INIT_BORDER, /* one row, affine but at its ends, which read a map */
     INITS
 };
 
@@ -41,6 +43,7 @@ struct shape {
     enum layout layout;
     enum fill fill;
     enum init init;
+    int add;
 };
 
 /* A shape with its numbers, and what came out of the full run. */
@@ -50,13 +53,16 @@ struct round {
     struct inputs in;
     size_t products;
     cconv_real *a, *b;
-    cconv_real init[MAX_PIXELS * MAX_NR];
+    cconv_real init[MAX_PIXELS * MAX_NR]; /* what the pixels start from */
+    cconv_real add[MAX_PIXELS * MAX_NR];
+    struct cconv_panel_affine affine;        /* of the full run */
+    cconv_real plane[3][MAX_NR];             /* base, down, right */
     cconv_real full[3][MAX_PIXELS * MAX_NR]; /* an activation each */
 };
 
 /* Where the kernel sees them. */
 struct arena {
-    struct guard a, b, init, c;
+    struct guard a, b, init, plane[3], add, c;
 };
 
 static cconv_real a_values[MAX_SEGMENTS * (MAX_PIXELS * (MAX_LENGTH + 3))];
@@ -67,6 +73,9 @@ static void arena_open(struct arena *arena)
     guard_open(&arena->a, sizeof a_values);
     guard_open(&arena->b, sizeof b_values);
     guard_open(&arena->init, MAX_PIXELS * (MAX_NR + 3) * sizeof(cconv_real));
+    for (int i = 0; i < 3; i++)
+        guard_open(&arena->plane[i], MAX_NR * sizeof(cconv_real));
+    guard_open(&arena->add, MAX_PIXELS * (MAX_NR + 2) * sizeof(cconv_real));
     guard_open(&arena->c, MAX_PIXELS * (MAX_NR + 5) * sizeof(cconv_real));
 }
 
@@ -75,6 +84,9 @@ static void arena_close(struct arena *arena)
     guard_close(&arena->a);
     guard_close(&arena->b);
     guard_close(&arena->init);
+    for (int i = 0; i < 3; i++)
+        guard_close(&arena->plane[i]);
+    guard_close(&arena->add);
     guard_close(&arena->c);
 }
 
@@ -82,6 +94,32 @@ static cconv_real *at_side(const struct guard *g, enum side side, size_t element
 {
     return side == SIDE_LAST ? guard_last(g, elements * sizeof(cconv_real))
                              : guard_first(g, elements * sizeof(cconv_real));
+}
+
+static int is_affine(enum init init)
+{
+    return init == INIT_AFFINE || init == INIT_BORDER;
+}
+
+/* Rows of every width up to one that holds all pixels, and borders of all widths. */
+static void round_plane(struct round *r, uint64_t *state)
+{
+    const int border = r->shape.init == INIT_BORDER;
+    struct cconv_panel_affine *affine = &r->affine;
+
+    for (int i = 0; i < 3; i++)
+        for (size_t o = 0; o < r->panel->nr; o++)
+            r->plane[i][o] = random_value(r->shape.fill, 1, state);
+    affine->width = border ? SIZE_MAX : 1 + random_below(state, MAX_PIXELS);
+    affine->row = random_below(state, 70000);
+    affine->column = random_below(state, border ? 70000 : affine->width);
+    affine->begin = border ? random_below(state, MAX_PIXELS / 2) : 0;
+    affine->end = border ? affine->begin + random_below(state, MAX_PIXELS / 2 + 1) : MAX_PIXELS;
+}
+
+static int pixel_affine(const struct round *r, size_t pixel)
+{
+    return is_affine(r->shape.init) && pixel >= r->affine.begin && pixel < r->affine.end;
 }
 
 static void round_begin(struct round *r, const struct cconv_panel *panel, struct shape shape,
@@ -100,15 +138,21 @@ static void round_begin(struct round *r, const struct cconv_panel *panel, struct
         r->init[i] = i >= panel->nr && shape.init == INIT_BIAS ? r->init[i - panel->nr]
                      : shape.init == INIT_NONE                 ? 0
                                                                : random_value(shape.fill, 1, state);
+    for (size_t i = 0; i < MAX_PIXELS * panel->nr; i++)
+        r->add[i] = shape.add ? random_value(shape.fill, 1, state) : 0;
+    r->affine = (struct cconv_panel_affine){ .width = SIZE_MAX };
+    if (is_affine(shape.init))
+        round_plane(r, state);
 }
 
 static void fail_at(const struct round *r, const char *what, size_t pixel, size_t channel,
                     double got, double want)
 {
-    fail_msg("isa %d, panel %zu, %zu x %zu, layout %d, fill %d, init %d: %s, pixel %zu channel "
-             "%zu: got %.9g, want %.9g",
-             (int)checked_isa, r->panel->nr, r->shape.segments, r->shape.length, r->shape.layout,
-             r->shape.fill, r->shape.init, what, pixel, channel, got, want);
+    fail_msg(
+        "isa %d, panel %zu, %zu x %zu, layout %d, fill %d, init %d, add %d: %s, pixel %zu channel "
+        "%zu: got %.9g, want %.9g",
+        (int)checked_isa, r->panel->nr, r->shape.segments, r->shape.length, r->shape.layout,
+        r->shape.fill, r->shape.init, r->shape.add, what, pixel, channel, got, want);
 }
 
 /* Inputs, weights and starts of `channels` channels at one side of their pages. */
@@ -121,6 +165,7 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
     cconv_real *a = at_side(&arena->a, side, r->in.elements);
     cconv_real *b = at_side(&arena->b, side, r->products * nr);
     cconv_real *init = at_side(&arena->init, side, starts);
+    cconv_real *add = at_side(&arena->add, side, (MAX_PIXELS - 1) * (channels + 2) + channels);
     const struct cconv_panel_forward p = {
         .pixels = MAX_PIXELS,
         .channels = channels,
@@ -129,8 +174,10 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
         .a = a + r->in.origin,
         .a_stride = r->in.stride,
         .b = b,
-        .init = r->shape.init == INIT_NONE ? NULL : init,
+        .init = r->shape.init == INIT_NONE || r->shape.init == INIT_AFFINE ? NULL : init,
         .init_stride = (ptrdiff_t)stride,
+        .add = r->shape.add ? add : NULL,
+        .add_stride = (ptrdiff_t)channels + 2,
         .slope = SLOPE,
     };
 
@@ -141,8 +188,34 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
     for (size_t i = 0; i < starts; i++)
         init[i] = (cconv_real)NAN;
     for (size_t i = 0; i < MAX_PIXELS; i++)
-        memcpy(init + i * stride, r->init + i * nr, channels * sizeof *init);
+        if (!pixel_affine(r, i)) /* what lies under affine pixels is not to be read */
+            memcpy(init + i * stride, r->init + i * nr, channels * sizeof *init);
+    for (size_t i = 0; i < MAX_PIXELS; i++)
+        memcpy(add + i * (channels + 2), r->add + i * nr, channels * sizeof *add);
     return p;
+}
+
+/* The plane as a call sees it that begins at pixel `first`. */
+static struct cconv_panel_affine plane_place(const struct round *r, const struct arena *arena,
+                                             enum side side, size_t channels, size_t first)
+{
+    const cconv_real *at[3];
+    struct cconv_panel_affine affine = r->affine;
+
+    for (int i = 0; i < 3; i++)
+        at[i] = memcpy(at_side(&arena->plane[i], side, channels), r->plane[i],
+                       channels * sizeof(cconv_real));
+    affine.base = at[0];
+    affine.down = at[1];
+    affine.right = at[2];
+    affine.column += first;
+    if (affine.column >= affine.width) {
+        affine.row += affine.column / affine.width;
+        affine.column %= affine.width;
+    }
+    affine.begin -= CCONV_MIN(affine.begin, first);
+    affine.end -= CCONV_MIN(affine.end, first);
+    return affine;
 }
 
 /* Run pixels first .. first + pixels - 1 and compare with the full run, bit for bit. */
@@ -153,11 +226,14 @@ static void check_part(const struct round *r, const struct arena *arena, enum si
     const size_t channels = p.channels, stride = channels + 5;
     const size_t elements = (pixels - 1) * stride + channels;
     const cconv_real canary = CANARY;
+    const struct cconv_panel_affine affine = plane_place(r, arena, side, channels, first);
 
     p.offset = r->in.offset;
     p.pixels = pixels;
+    p.affine = is_affine(r->shape.init) ? &affine : NULL;
     p.a += (ptrdiff_t)first * p.a_stride;
     p.init = p.init == NULL ? NULL : p.init + (ptrdiff_t)first * p.init_stride;
+    p.add = p.add == NULL ? NULL : p.add + (ptrdiff_t)first * p.add_stride;
     p.c = at_side(&arena->c, side, elements);
     p.c_stride = (ptrdiff_t)stride;
     for (size_t i = 0; i < elements; i++)
@@ -173,6 +249,21 @@ static void check_part(const struct round *r, const struct arena *arena, enum si
     }
 }
 
+/* What pixel and channel start from, and the sum of its parts' magnitudes. */
+static wide_real start_value(const struct round *r, size_t pixel, size_t o, wide_real *magnitude)
+{
+    const size_t at = r->affine.column + pixel;
+    wide_real start = r->init[pixel * r->panel->nr + o], y = 0, x = 0;
+
+    if (pixel_affine(r, pixel)) {
+        start = r->plane[0][o];
+        y = (wide_real)(r->affine.row + at / r->affine.width) * (wide_real)r->plane[1][o];
+        x = (wide_real)(at % r->affine.width) * (wide_real)r->plane[2][o];
+    }
+    *magnitude = (start < 0 ? -start : start) + (y < 0 ? -y : y) + (x < 0 ? -x : x);
+    return start + y + x;
+}
+
 /* The full run without activation against sums in a wider type. */
 static void check_sums(const struct round *r)
 {
@@ -180,9 +271,11 @@ static void check_sums(const struct round *r)
 
     for (size_t pixel = 0; pixel < MAX_PIXELS; pixel++)
         for (size_t o = 0; o < nr; o++) {
-            const cconv_real start = r->init[pixel * nr + o];
             const cconv_real got = r->full[CCONV_ACT_NONE][pixel * nr + o];
-            wide_real sum = start, magnitude = fabs((double)start);
+            const wide_real add = r->add[pixel * nr + o];
+            wide_real magnitude, sum = start_value(r, pixel, o, &magnitude) + add;
+
+            magnitude += add < 0 ? -add : add;
 
             for (size_t s = 0; s < r->shape.segments; s++)
                 for (size_t k = 0; k < r->shape.length; k++) {
@@ -192,7 +285,7 @@ static void check_sums(const struct round *r)
                     sum += product;
                     magnitude += product < 0 ? -product : product;
                 }
-            if (!near_enough(got, sum, magnitude, r->products + 1))
+            if (!near_enough(got, sum, magnitude, r->products + 4))
                 fail_at(r, "wrong sum", pixel, o, (double)got, (double)sum);
         }
 }
@@ -203,7 +296,9 @@ static void round_run(struct round *r, const struct arena *arena,
 {
     const size_t nr = r->panel->nr, n = MAX_PIXELS * nr;
     struct cconv_panel_forward p = round_place(r, arena, SIDE_LAST, nr);
+    const struct cconv_panel_affine affine = plane_place(r, arena, SIDE_LAST, nr, 0);
 
+    p.affine = is_affine(r->shape.init) ? &affine : NULL;
     p.offset = r->in.offset;
     p.c = r->full[CCONV_ACT_NONE];
     p.c_stride = (ptrdiff_t)nr;
@@ -270,9 +365,12 @@ void forward_matches_sums(void **state)
     for (size_t i = 0; i < k.conv.count; i++)
         for (size_t segments = 1; segments <= MAX_SEGMENTS; segments++)
             for (size_t l = 0; l < 47; l++, turn++) {
-                const struct shape shape = { segments, length_of(l), (enum layout)(turn % LAYOUTS),
+                const struct shape shape = { segments,
+                                             length_of(l),
+                                             (enum layout)(turn % LAYOUTS),
                                              (enum fill)(turn / 4 % FILLS),
-                                             (enum init)(turn % INITS) };
+                                             (enum init)(turn % INITS),
+                                             (int)(turn / 3 % 2) };
 
                 check_shape(&k, &k.conv.panel[i], &arena, shape, 0);
             }
@@ -290,8 +388,12 @@ void forward_same_bits_however_split(void **state)
     arena_open(&arena);
     for (size_t i = 0; i < k.conv.count; i++)
         for (size_t j = 0; j < CCONV_COUNT(sizes); j++) {
-            const struct shape shape = { sizes[j][0], sizes[j][1], (enum layout)(j % LAYOUTS),
-                                         FILL_UNIFORM, (enum init)(j % INITS) };
+            const struct shape shape = { sizes[j][0],
+                                         sizes[j][1],
+                                         (enum layout)(j % LAYOUTS),
+                                         FILL_UNIFORM,
+                                         (enum init)(j % INITS),
+                                         (int)(j % 2) };
 
             check_shape(&k, &k.conv.panel[i], &arena, shape, 1);
         }

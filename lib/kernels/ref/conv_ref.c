@@ -42,9 +42,32 @@ static inline void add_products(cconv_real *sum, const cconv_real *x, const ccon
         sum[i] += x[i] * y[i];
 }
 
-static const cconv_real *start_of(const struct cconv_panel_forward *p, size_t pixel)
+/* What the sums of a pixel start from. */
+static void start(const struct cconv_panel_forward *p, size_t pixel, cconv_real *sum)
 {
-    return p->init == NULL ? NULL : p->init + (ptrdiff_t)pixel * p->init_stride;
+    const struct cconv_panel_affine *affine = p->affine;
+
+    if (affine != NULL && pixel >= affine->begin && pixel < affine->end) {
+        const size_t column = affine->column + pixel, row = column / affine->width;
+        const cconv_real y = (cconv_real)(ptrdiff_t)(affine->row + row);
+        const cconv_real x = (cconv_real)(ptrdiff_t)(column - row * affine->width);
+
+        for (size_t o = 0; o < p->channels; o++)
+            sum[o] = (affine->base[o] + y * affine->down[o]) + x * affine->right[o];
+    } else if (p->init != NULL) {
+        const cconv_real *init = p->init + (ptrdiff_t)pixel * p->init_stride;
+
+        for (size_t o = 0; o < p->channels; o++)
+            sum[o] = init[o];
+    }
+}
+
+static cconv_real finish(const struct cconv_panel_forward *p, size_t pixel, size_t channel,
+                         cconv_real sum)
+{
+    if (p->add != NULL)
+        sum += p->add[(ptrdiff_t)pixel * p->add_stride + (ptrdiff_t)channel];
+    return activate(p, sum);
 }
 
 /* One pixel's or four pixels' sums from what total holds on. count is a constant
@@ -74,13 +97,13 @@ static inline void forward_8_pixels(const struct cconv_panel_forward *p, size_t 
 {
     cconv_real total[4][WIDTH] = { { 0 } };
 
-    for (size_t i = 0; i < count && p->init != NULL; i++)
-        for (size_t o = 0; o < p->channels; o++)
-            total[i][o] = start_of(p, first + i)[o];
+    for (size_t i = 0; i < count; i++)
+        start(p, first + i, total[i]);
     sum_8_pixels(p, first, count, total);
     for (size_t i = 0; i < count; i++)
         for (size_t o = 0; o < p->channels; o++)
-            p->c[(ptrdiff_t)(first + i) * p->c_stride + (ptrdiff_t)o] = activate(p, total[i][o]);
+            p->c[(ptrdiff_t)(first + i) * p->c_stride + (ptrdiff_t)o] =
+                finish(p, first + i, o, total[i][o]);
 }
 
 static void forward_8(const struct cconv_panel_forward *p)
@@ -119,12 +142,13 @@ static void forward_1(const struct cconv_panel_forward *p)
     assert(p->channels == 1);
     for (size_t pixel = 0; pixel < p->pixels; pixel++) {
         const cconv_real *a = p->a + (ptrdiff_t)pixel * p->a_stride;
-        const cconv_real start = p->init == NULL ? 0 : *start_of(p, pixel);
-        cconv_real lane[WIDTH] = { 0 };
+        cconv_real sum = 0, lane[WIDTH] = { 0 };
+
+        start(p, pixel, &sum);
 
         for (size_t s = 0; s < p->segments; s++)
             add_run(lane, a + p->offset[s], p->b + s * p->segment_length, p->segment_length);
-        p->c[(ptrdiff_t)pixel * p->c_stride] = activate(p, start + total_of(lane));
+        p->c[(ptrdiff_t)pixel * p->c_stride] = finish(p, pixel, 0, sum + total_of(lane));
     }
 }
 

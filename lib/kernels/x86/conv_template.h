@@ -27,6 +27,27 @@
  * size, never full tiles and a small rest.
  */
 
+#ifndef CCONV_KERNELS_X86_PLACE
+#define CCONV_KERNELS_X86_PLACE
+
+/* Where pixel `p` of a call lies. */
+struct place {
+    size_t row, column;
+};
+
+static inline struct place place_of(const struct cconv_panel_affine *affine, size_t p)
+{
+    struct place at = { affine->row, affine->column + p };
+
+    if (at.column >= affine->width) {
+        at.row += at.column / affine->width;
+        at.column %= affine->width;
+    }
+    return at;
+}
+
+#endif
+
 #define NR (VECTORS * LANES)
 
 INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
@@ -35,8 +56,8 @@ INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
         part[v] = part_of(channels > v * LANES ? channels - v * LANES : 0);
 }
 
-INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS], const float *init,
-                                ptrdiff_t stride, const int count)
+INLINE void NAME(start_init)(VEC sum[][VECTORS], const PART part[VECTORS], const float *init,
+                             ptrdiff_t stride, const int count)
 {
     if (init == NULL) {
         UNROLL
@@ -52,6 +73,88 @@ INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS], co
         UNROLL
         for (int v = 0; v < VECTORS; v++)
             sum[i][v] = LOAD_PART(init + v * LANES, part[v]);
+    }
+}
+
+/* What all columns of a row have in common. */
+INLINE VEC NAME(start_row)(const struct cconv_panel_affine *affine, const PART part[VECTORS],
+                           size_t row, const int v)
+{
+    return V(fmadd_ps)(V(set1_ps)((float)(ptrdiff_t)row),
+                       LOAD_PART(affine->down + v * LANES, part[v]),
+                       LOAD_PART(affine->base + v * LANES, part[v]));
+}
+
+/* Pixels side by side in one row. */
+INLINE void NAME(start_affine)(VEC sum[][VECTORS], const PART part[VECTORS],
+                               const struct cconv_panel_affine *affine, struct place first,
+                               const int count)
+{
+    const VEC column = V(set1_ps)((float)(ptrdiff_t)first.column);
+
+    UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+        const VEC start = NAME(start_row)(affine, part, first.row, v);
+        const VEC right = LOAD_PART(affine->right + v * LANES, part[v]);
+
+        UNROLL
+        for (int i = 0; i < count; i++)
+            sum[i][v] = V(fmadd_ps)(V(add_ps)(column, V(set1_ps)((float)i)), right, start);
+    }
+}
+
+/* Pixels of which some start otherwise or lie in another row, one by one. The
+ * same bits as above: each start is made by the same two multiply-adds. */
+NOINLINE
+static void NAME(start_mixed)(const struct cconv_panel_forward *p, const PART part[VECTORS],
+                              size_t first, size_t count, float *start)
+{
+    const struct cconv_panel_affine *affine = p->affine;
+
+    for (size_t i = first; i < first + count; i++, start += NR) {
+        const struct place at = place_of(affine, i);
+        const VEC column = V(set1_ps)((float)(ptrdiff_t)at.column);
+
+        for (int v = 0; v < VECTORS; v++) {
+            VEC sum = V(setzero_ps)();
+
+            if (i >= affine->begin && i < affine->end)
+                sum = V(fmadd_ps)(column, LOAD_PART(affine->right + v * LANES, part[v]),
+                                  NAME(start_row)(affine, part, at.row, v));
+            else if (p->init != NULL)
+                sum = LOAD_PART(p->init + (ptrdiff_t)i * p->init_stride + v * LANES, part[v]);
+            V(storeu_ps)(start + v * LANES, sum);
+        }
+    }
+}
+
+INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS],
+                                const struct cconv_panel_forward *p, size_t first, const int count)
+{
+    const struct cconv_panel_affine *affine = p->affine;
+    const size_t end = first + (size_t)count;
+
+    if (affine == NULL || first >= affine->end || end <= affine->begin) {
+        NAME(start_init)
+        (sum, part, p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride,
+         p->init_stride, count);
+        return;
+    }
+    const struct place at = place_of(affine, first);
+
+    if (first >= affine->begin && end <= affine->end &&
+        affine->width - at.column >= (size_t)count) {
+        NAME(start_affine)(sum, part, affine, at, count);
+    } else {
+        float start[TILE * NR];
+
+        NAME(start_mixed)(p, part, first, (size_t)count, start);
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] = V(loadu_ps)(start + i * NR + v * LANES);
+        }
     }
 }
 
@@ -94,6 +197,17 @@ INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdif
     return b;
 }
 
+INLINE void NAME(forward_add)(VEC sum[][VECTORS], const PART part[VECTORS], const float *add,
+                              ptrdiff_t stride, const int count)
+{
+    UNROLL
+    for (int i = 0; i < count; i++, add += stride) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(add_ps)(sum[i][v], LOAD_PART(add + v * LANES, part[v]));
+    }
+}
+
 INLINE void NAME(activate)(VEC sum[][VECTORS], enum cconv_activation act, float slope,
                            const int count)
 {
@@ -115,21 +229,22 @@ INLINE void NAME(activate)(VEC sum[][VECTORS], enum cconv_activation act, float 
 }
 
 /* `count` pixels from `first` on. Whatever the count, the sum of a pixel and a
- * channel is one chain of fused multiply-adds from init over s, then k. */
+ * channel is one chain of fused multiply-adds from its start over s, then k. */
 INLINE void NAME(forward_tile)(const struct cconv_panel_forward *p, const PART part[VECTORS],
                                size_t first, const int count)
 {
     const ptrdiff_t pixel = (ptrdiff_t)first;
     const ptrdiff_t c_stride = p->c_stride;
-    const float *init = p->init == NULL ? NULL : p->init + pixel * p->init_stride;
     const float *b = p->b;
     float *c = p->c + pixel * c_stride;
     VEC sum[TILE][VECTORS];
 
-    NAME(forward_start)(sum, part, init, p->init_stride, count);
+    NAME(forward_start)(sum, part, p, first, count);
     for (size_t s = 0; s < p->segments; s++)
         b = NAME(forward_run)(sum, p->a + pixel * p->a_stride + p->offset[s], p->a_stride, b,
                               p->segment_length, count);
+    if (p->add != NULL)
+        NAME(forward_add)(sum, part, p->add + pixel * p->add_stride, p->add_stride, count);
     NAME(activate)(sum, p->act, p->slope, count);
     UNROLL
     for (int i = 0; i < count; i++, c += c_stride) {

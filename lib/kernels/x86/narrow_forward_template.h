@@ -18,23 +18,50 @@
 #ifndef CCONV_KERNELS_X86_NARROW_STORE
 #define CCONV_KERNELS_X86_NARROW_STORE
 
-/* Finish `count` sums that lack init, for pixels from `first` on. Not inlined:
- * it is the same for all of them. */
+/* What `count` pixels from `first` on start from where some are affine. */
+NOINLINE
+static void narrow_starts(const struct cconv_panel_forward *p, size_t first, int count,
+                          float *start)
+{
+    const struct cconv_panel_affine *affine = p->affine;
+
+    for (size_t i = first; i < first + (size_t)count; i++, start++) {
+        const struct place at = place_of(affine, i);
+
+        if (i >= affine->begin && i < affine->end)
+            *start = (*affine->base + (float)(ptrdiff_t)at.row * *affine->down) +
+                     (float)(ptrdiff_t)at.column * *affine->right;
+        else
+            *start = p->init == NULL ? 0.0F : p->init[(ptrdiff_t)i * p->init_stride];
+    }
+}
+
+/* Finish `count` sums that lack their start, for pixels from `first` on. Not
+ * inlined: it is the same for all of them. */
 NOINLINE
 static void narrow_store(const struct cconv_panel_forward *p, ptrdiff_t first, const float *total,
                          int count)
 {
+    float start[4];
+    const float *init = p->init == NULL ? NULL : p->init + first * p->init_stride;
+    ptrdiff_t stride = p->init_stride;
+
+    if (p->affine != NULL) {
+        narrow_starts(p, (size_t)first, count, start);
+        init = start;
+        stride = 1;
+    }
     for (int i = 0; i < count; i++) {
-        const float start = p->init == NULL ? 0.0F : p->init[(first + i) * p->init_stride];
-        const float sum = start + total[i];
+        const float sum = (init == NULL ? 0.0F : init[i * stride]) + total[i];
+        const float all = p->add == NULL ? sum : sum + p->add[(first + i) * p->add_stride];
         float *const c = p->c + (first + i) * p->c_stride;
 
         if (p->act == CCONV_ACT_RELU)
-            *c = sum <= 0.0F ? 0.0F : sum;
+            *c = all <= 0.0F ? 0.0F : all;
         else if (p->act == CCONV_ACT_LEAKY)
-            *c = sum <= 0.0F ? sum * p->slope + 0.0F : sum;
+            *c = all <= 0.0F ? all * p->slope + 0.0F : all;
         else
-            *c = sum;
+            *c = all;
     }
 }
 
