@@ -54,6 +54,7 @@ static void init_reference(struct cconv_kernels *k)
     cconv_norm_init_ref(&k->norm);
     cconv_loss_init_ref(&k->loss);
     cconv_reduce_init_ref(&k->reduce);
+    k->moments = cconv_moments_ref;
 }
 
 void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
@@ -67,12 +68,14 @@ void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
 #if defined(CCONV_HAVE_AVX2)
     if (isa >= COORDCONV_ISA_AVX2) {
         cconv_conv_init_avx2(&k->conv);
+        k->moments = cconv_moments_avx2;
         k->isa = "avx2";
     }
 #endif
 #if defined(CCONV_HAVE_AVX512)
     if (isa >= COORDCONV_ISA_AVX512) {
         cconv_conv_init_avx512(&k->conv);
+        k->moments = cconv_moments_avx512;
         k->isa = "avx512";
     }
 #endif

@@ -13,6 +13,7 @@
 #include "kernels/conv.h"
 #include "kernels/eltwise.h"
 #include "kernels/loss.h"
+#include "kernels/moments.h"
 #include "kernels/norm.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
@@ -25,6 +26,7 @@ struct cconv_kernels {
     struct cconv_norm_kernels norm;
     struct cconv_loss_kernels loss;
     struct cconv_reduce_kernels reduce;
+    cconv_moments_fn *moments;
 };
 
 /* Best COORDCONV_ISA_* of this processor and this build. */

@@ -3,15 +3,17 @@
  * conv.c - convolution and transposed convolution, with or without coordinates.
  *
  * The coordinate channels are never joined to the input. Their share of the
- * output does not depend on the image, so it is computed once per change of the
- * weights as a map over one image, bias included, and every sum starts from it:
+ * output does not depend on the image, so every sum starts from it, bias
+ * included, and it is made once per change of the weights. For x and y it is a
+ * formula but for a border (position.h); for any other coordinates it is a map
+ * over one image, computed as the convolution of the coordinate channels:
  *
- *   y[n] = map + data part of x[n],   map = bias + coordinate part
+ *   y[n] = position part + data part of x[n]
  *
  * Backward needs no gradient for the coordinates themselves, and that of their
  * weights is one image's work: with G = sum of dy over the batch it is the
  * weight gradient of the coordinate part for G. The bias gradient is the sum of
- * G over pixels.
+ * G over pixels. For x and y one pass over dy makes them all.
  */
 #include "ops/conv.h"
 
@@ -19,6 +21,7 @@
 
 #include "base/checked.h"
 #include "core/coords.h"
+#include "ops/position.h"
 #include "ops/sums.h"
 
 /* Big and small image of the data part along one axis, SAME pads filled in. */
@@ -129,28 +132,51 @@ static size_t map_scratch(const struct cconv_app *app, const struct cconv_corr *
                                       : cconv_corr_gather_scratch(app->context, c);
 }
 
-/* The parts of run->packed, as offsets in bytes. */
+/* What lies in run->packed, as offsets in bytes; first of all this itself. The
+ * coordinates have a formula in `plane`, and a map where that does not hold
+ * everywhere; or else only a map, made from channels by weights of its own. */
 struct packed {
-    size_t forward, backward, coords, channels, map, total;
+    size_t forward, backward, coords, channels, plane, map, total;
+    int has_plane, has_map;
+    struct cconv_position position;
 };
+
+static size_t add_bytes(size_t *end, size_t bytes)
+{
+    const size_t at = *end;
+
+    *end = cconv_size_add(at, cconv_size_align(bytes));
+    return at;
+}
+
+static size_t image_bytes(size_t elements)
+{
+    return cconv_size_mul(elements, sizeof(cconv_real));
+}
 
 static struct packed lay_out(const struct cconv_app *app, const struct cconv_conv_geometry *g)
 {
-    const int coords = app->attr->conv.coord_channels != 0;
-    struct packed p = { .forward = 0 };
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    struct packed p = { .total = cconv_size_align(sizeof p) };
     size_t reverse = 0;
 
+    p.forward = add_bytes(&p.total, map_packed(app, &g->data));
     if (app->training)
-        reverse = app->attr->conv.transposed ? cconv_corr_gather_packed(app->context, &g->data)
-                                             : cconv_corr_scatter_packed(app->context, &g->data);
-    p.backward = cconv_size_align(map_packed(app, &g->data));
-    p.coords = cconv_size_add(p.backward, cconv_size_align(reverse));
-    p.channels =
-        cconv_size_add(p.coords, coords ? cconv_size_align(map_packed(app, &g->coords)) : 0);
-    p.map = cconv_size_add(p.channels,
-                           cconv_size_align(cconv_size_mul(g->coord_image, sizeof(cconv_real))));
-    p.total = cconv_size_add(
-        p.map, coords ? cconv_size_align(cconv_size_mul(g->out_image, sizeof(cconv_real))) : 0);
+        reverse = a->transposed ? cconv_corr_gather_packed(app->context, &g->data)
+                                : cconv_corr_scatter_packed(app->context, &g->data);
+    p.backward = add_bytes(&p.total, reverse);
+    if (a->coord_channels == 0)
+        return p;
+    p.has_plane = cconv_position(&g->coords, a->coords, a->transposed, &p.position);
+    p.has_map = !p.has_plane || !cconv_position_is_plane(&p.position);
+    if (p.has_plane)
+        p.plane = add_bytes(&p.total, image_bytes(cconv_position_plane_values(&p.position)));
+    else {
+        p.coords = add_bytes(&p.total, map_packed(app, &g->coords));
+        p.channels = add_bytes(&p.total, image_bytes(g->coord_image));
+    }
+    if (p.has_map)
+        p.map = add_bytes(&p.total, image_bytes(g->out_image));
     return p;
 }
 
@@ -163,20 +189,25 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     struct cconv_conv_geometry g;
-    size_t batch;
+    struct packed p;
 
     cconv_conv_geometry(app, &g);
-    s->packed = lay_out(app, &g).total;
+    p = lay_out(app, &g);
+    s->packed = p.total;
     s->forward = map_scratch(app, &g.data);
-    if (a->coord_channels != 0)
+    if (p.has_plane)
+        s->forward = CCONV_MAX(s->forward, cconv_position_scratch(app->context, &p.position));
+    else if (p.has_map)
         s->forward = CCONV_MAX(s->forward, map_scratch(app, &g.coords));
     s->backward = a->transposed ? cconv_corr_gather_scratch(app->context, &g.data)
                                 : cconv_corr_scatter_scratch(app->context, &g.data);
     s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.data));
-    batch = a->coord_channels != 0 ? 1 : g.data.batch;
-    s->backward =
-        CCONV_MAX(s->backward, cconv_sum_pixels_scratch(batch * g.pixels, (size_t)a->out_channels));
-    if (a->coord_channels != 0) {
+    s->backward = CCONV_MAX(
+        s->backward, cconv_sum_pixels_scratch(g.data.batch * g.pixels, (size_t)a->out_channels));
+    if (p.has_plane) {
+        s->backward = CCONV_MAX(
+            s->backward, cconv_position_grad_scratch(app->context, &p.position, g.data.batch));
+    } else if (p.has_map) {
         s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.coords));
         s->backward = cconv_size_add(s->backward, sum_image_bytes(&g));
     }
@@ -214,6 +245,21 @@ static void pack(const struct cconv_app *app, const struct cconv_corr *c, int sc
         cconv_corr_gather_pack(app->context, c, weight, packed);
 }
 
+/* The map of coordinates of any kind, and the bias. */
+static void prepare_map(const struct cconv_app *app, const struct cconv_run *run,
+                        const struct cconv_conv_geometry *g, const struct packed *p,
+                        const cconv_real *weight)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+
+    cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p->channels), 1,
+                        app->in[0].dim[2] * a->coord_channels, a->coord_channels);
+    pack(app, &g->coords, a->transposed, weight, at(run, p->coords));
+    apply(app, &g->coords, at(run, p->coords), at(run, p->channels),
+          (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE, at(run, p->map),
+          run->scratch);
+}
+
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
@@ -223,30 +269,34 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
+    *(struct packed *)run->packed = p;
     pack(app, &g.data, a->transposed, weight, at(run, p.forward));
     if (app->training)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
-    if (a->coord_channels == 0)
-        return;
-    cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p.channels), 1,
-                        app->in[0].dim[2] * a->coord_channels, a->coord_channels);
-    pack(app, &g.coords, a->transposed, weight + g.coord_weights, at(run, p.coords));
-    apply(app, &g.coords, at(run, p.coords), at(run, p.channels),
-          (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE, at(run, p.map),
-          run->scratch);
+    if (p.has_plane)
+        cconv_position_fill(app->context, &p.position, weight + g.coord_weights, bias_values(app),
+                            at(run, p.plane), at(run, p.map), run->scratch);
+    else if (p.has_map)
+        prepare_map(app, run, &g, &p, weight + g.coord_weights);
 }
 
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
 {
+    const struct packed *p = run->packed;
+    struct cconv_corr_affine plane;
     struct cconv_conv_geometry g;
-    struct packed p;
     struct cconv_corr_init init = { .values = bias_values(app) };
 
     cconv_conv_geometry(app, &g);
-    p = lay_out(app, &g);
-    if (app->attr->conv.coord_channels != 0)
-        init = (struct cconv_corr_init){ .values = at(run, p.map), .is_map = 1 };
-    apply(app, &g.data, at(run, p.forward), run->x[0], init, app->act, run->y, run->scratch);
+    if (p->has_plane) {
+        plane = cconv_position_plane(&p->position, at(run, p->plane));
+        init = (struct cconv_corr_init){ .affine = &plane };
+    }
+    if (p->has_map) {
+        init.values = at(run, p->map);
+        init.is_map = 1;
+    }
+    apply(app, &g.data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
     return COORDCONV_OK;
 }
 
@@ -261,48 +311,59 @@ static void weight_gradient(const struct cconv_app *app, const struct cconv_corr
         cconv_corr_grad(app->context, c, dout, in, dweight, scratch);
 }
 
-/* Gradients of the coordinate weights and the bias, from the sum over the batch. */
+/* Gradients of any coordinates' weights and the bias, from the sum over the batch. */
+static void map_gradient(const struct cconv_app *app, const struct cconv_run *run,
+                         const struct cconv_conv_geometry *g, const struct packed *p,
+                         cconv_real *bias)
+{
+    const size_t channels = (size_t)app->attr->conv.out_channels;
+    const cconv_real *sum = run->dy;
+    void *scratch = (char *)run->scratch + sum_image_bytes(g);
+
+    if (g->data.batch > 1) {
+        cconv_sum_batch(app->context, g->data.batch, g->out_image, run->dy, run->scratch);
+        sum = run->scratch;
+    }
+    weight_gradient(app, &g->coords, at(run, p->channels), sum, run->dparam[0] + g->coord_weights,
+                    scratch);
+    if (bias != NULL)
+        cconv_sum_pixels(app->context, g->pixels, channels, sum, bias, scratch);
+}
+
+/* Gradients of the coordinate weights and the bias. */
 static void position_gradient(const struct cconv_app *app, const struct cconv_run *run,
                               const struct cconv_conv_geometry *g, const struct packed *p)
 {
     const size_t channels = (size_t)app->attr->conv.out_channels;
     cconv_real *bias = app->attr->conv.bias ? run->dparam[1] : NULL;
-    cconv_real *sum = run->scratch;
-    void *scratch = (char *)run->scratch + sum_image_bytes(g);
 
-    if (run->dparam[0] == NULL && bias == NULL)
-        return;
-    cconv_sum_batch(app->context, g->data.batch, g->out_image, run->dy, sum);
-    if (run->dparam[0] != NULL)
-        weight_gradient(app, &g->coords, at(run, p->channels), sum,
-                        run->dparam[0] + g->coord_weights, scratch);
-    if (bias != NULL)
-        cconv_sum_pixels(app->context, g->pixels, channels, sum, bias, scratch);
+    if (run->dparam[0] != NULL && p->has_plane)
+        cconv_position_grad(app->context, &p->position, g->data.batch, run->dy,
+                            run->dparam[0] + g->coord_weights, bias, run->scratch);
+    else if (run->dparam[0] != NULL && p->has_map)
+        map_gradient(app, run, g, p, bias);
+    else if (bias != NULL)
+        cconv_sum_pixels(app->context, g->data.batch * g->pixels, channels, run->dy, bias,
+                         run->scratch);
 }
 
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
 {
-    const struct cconv_conv_attr *a = &app->attr->conv;
     const struct cconv_corr_init none = { .values = NULL };
+    const struct packed *p = run->packed;
     struct cconv_conv_geometry g;
-    struct packed p;
 
     cconv_conv_geometry(app, &g);
-    p = lay_out(app, &g);
     if (run->dparam[0] != NULL)
         weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);
-    if (a->coord_channels != 0)
-        position_gradient(app, run, &g, &p);
-    else if (a->bias && run->dparam[1] != NULL)
-        cconv_sum_pixels(app->context, g.data.batch * g.pixels, (size_t)a->out_channels, run->dy,
-                         run->dparam[1], run->scratch);
+    position_gradient(app, run, &g, p);
     if (run->dx[0] == NULL)
         return;
-    if (a->transposed)
-        cconv_corr_gather(app->context, &g.data, at(run, p.backward), run->dy, none, CCONV_ACT_NONE,
-                          0, run->dx[0], run->scratch);
+    if (app->attr->conv.transposed)
+        cconv_corr_gather(app->context, &g.data, at(run, p->backward), run->dy, none,
+                          CCONV_ACT_NONE, 0, run->dx[0], run->scratch);
     else
-        cconv_corr_scatter(app->context, &g.data, at(run, p.backward), run->dy, none,
+        cconv_corr_scatter(app->context, &g.data, at(run, p->backward), run->dy, none,
                            CCONV_ACT_NONE, 0, run->dx[0], run->scratch);
 }
 
