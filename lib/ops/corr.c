@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ops/corr.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -249,6 +250,64 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
 
     cconv_pass_gather(context, c, &p);
     run(context, &r, packed);
+}
+
+/* Columns first .. last - 1 of one row of a map. */
+static void fill_columns(const struct cconv_pass *p, const struct cconv_corr_affine *a, size_t y,
+                         size_t first, size_t last, cconv_real *map)
+{
+    const size_t nr = p->panel->nr;
+
+    for (size_t o = 0; o < p->out_c; o += nr) {
+        const struct cconv_panel_affine affine = { .base = a->base + o,
+                                                   .down = a->down + o,
+                                                   .right = a->right + o,
+                                                   .row = y,
+                                                   .column = first,
+                                                   .width = SIZE_MAX,
+                                                   .end = last - first };
+        const struct cconv_panel_forward call = {
+            .pixels = last - first,
+            .channels = CCONV_MIN(nr, p->out_c - o),
+            .a = map,
+            .b = map,
+            .affine = &affine,
+            .c = map + (ptrdiff_t)y * p->out_row + (ptrdiff_t)first * p->out_pixel + (ptrdiff_t)o,
+            .c_stride = p->out_pixel,
+        };
+
+        p->panel->forward(&call);
+    }
+}
+
+static void fill_band(const struct cconv_pass *p, const struct cconv_corr_affine *a,
+                      cconv_real *map)
+{
+    const size_t band = CCONV_MIN(CCONV_PANEL_BAND, a->x1 - a->x0);
+
+    for (size_t y = a->y0; y < a->y1 && a->x0 > 0; y++)
+        fill_columns(p, a, y, a->x0, a->x0 + band, map);
+    for (size_t y = a->y0; y < a->y1 && a->x1 < p->out_w; y++)
+        fill_columns(p, a, y, a->x1 - band, a->x1, map);
+}
+
+void cconv_corr_gather_band(const coordconv_context *context, const struct cconv_corr *c,
+                            const struct cconv_corr_affine *affine, cconv_real *map)
+{
+    struct cconv_pass p;
+
+    cconv_pass_gather(context, c, &p);
+    fill_band(&p, affine, map);
+}
+
+void cconv_corr_scatter_band(const coordconv_context *context, const struct cconv_corr *c,
+                             const struct cconv_corr_affine *affine, cconv_real *map)
+{
+    struct cconv_pass p;
+
+    assert(c->stride[0] == 1 && c->stride[1] == 1);
+    cconv_pass_scatter(context, c, 0, 0, &p);
+    fill_band(&p, affine, map);
 }
 
 /* The phases of a scatter, one after the other. */

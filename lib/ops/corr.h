@@ -45,9 +45,10 @@ struct cconv_corr_affine {
 
 /* What the sums start from, and what is added to them in the end. A bias per
  * channel, or a map of one image's size (channels innermost) shared by the
- * batch; values NULL: zero. Where affine holds, the map is not read and need
- * not be written; a scatter by strides other than 1 reads the whole map. add,
- * if not NULL, is a batch of images like the output, added before the activation. */
+ * batch; values NULL: zero. Where affine holds, the map is not read but in a
+ * band along the border, which cconv_corr_*_band writes; a scatter by strides
+ * other than 1 reads the whole map. add, if not NULL, is a batch of images like
+ * the output, added before the activation. */
 struct cconv_corr_init {
     const cconv_real *values;
     int is_map;
@@ -66,6 +67,14 @@ void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv
                             const cconv_real *weight, void *packed);
 void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
                              const cconv_real *weight, void *packed);
+
+/* Write the band of a map that lies inside an affine rectangle but is read all the
+ * same: columns so near to its left or right that a kernel may start them
+ * together with some of the border. */
+void cconv_corr_gather_band(const coordconv_context *context, const struct cconv_corr *c,
+                            const struct cconv_corr_affine *affine, cconv_real *map);
+void cconv_corr_scatter_band(const coordconv_context *context, const struct cconv_corr *c,
+                             const struct cconv_corr_affine *affine, cconv_real *map);
 
 /* small = act(init + gather(big) + add). */
 void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,

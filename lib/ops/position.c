@@ -13,6 +13,8 @@
  */
 #include "ops/position.h"
 
+#include <string.h>
+
 #include "base/checked.h"
 #include "core/coords.h"
 
@@ -204,21 +206,32 @@ static void sum_columns(const struct fill *f, const struct sums *columns, int64_
         }
 }
 
-static void write_plane(const struct fill *f, size_t first, size_t count, const struct sums *sum)
-{
-    cconv_real *base = f->values + first, *down = base + f->p->channels,
-               *right = down + f->p->channels;
+/* Coefficients of the formula, rounded. */
+struct plane {
+    cconv_real base[CHANNELS], down[CHANNELS], right[CHANNELS];
+};
 
+static void round_sums(const struct sums *sum, size_t count, struct plane *plane)
+{
     for (size_t i = 0; i < count; i++) {
-        base[i] = (cconv_real)sum->base[i];
-        down[i] = (cconv_real)sum->down[i];
-        right[i] = (cconv_real)sum->right[i];
+        plane->base[i] = (cconv_real)sum->base[i];
+        plane->down[i] = (cconv_real)sum->down[i];
+        plane->right[i] = (cconv_real)sum->right[i];
     }
+}
+
+static void write_plane(const struct fill *f, size_t first, size_t count, const struct plane *plane)
+{
+    const size_t channels = f->p->channels;
+
+    memcpy(f->values + first, plane->base, count * sizeof *f->values);
+    memcpy(f->values + channels + first, plane->down, count * sizeof *f->values);
+    memcpy(f->values + 2 * channels + first, plane->right, count * sizeof *f->values);
 }
 
 static void write_border(const struct fill *f, struct cconv_position_group y,
                          struct cconv_position_group x, size_t first, size_t count,
-                         const struct sums *sum)
+                         const struct plane *plane)
 {
     const struct cconv_position *p = f->p;
 
@@ -227,8 +240,8 @@ static void write_border(const struct fill *f, struct cconv_position_group y,
             cconv_real *to = f->map + (size_t)(i * p->x.out + j) * p->channels + first;
 
             for (size_t o = 0; o < count; o++)
-                to[o] = (cconv_real)((sum->base[o] + (double)i * sum->down[o]) +
-                                     (double)j * sum->right[o]);
+                to[o] = (plane->base[o] + (cconv_real)i * plane->down[o]) +
+                        (cconv_real)j * plane->right[o];
         }
 }
 
@@ -239,6 +252,7 @@ static void fill_channels(const struct fill *f, struct cconv_position_group y, s
     int64_t tap;
     const int64_t taps = cconv_position_taps(&p->y, y.first, &tap);
     struct sums sum;
+    struct plane plane;
 
     for (int64_t k = 0; k < p->x.taps; k++)
         sum_taps(f, k, tap, taps, first, count, columns + k);
@@ -247,10 +261,11 @@ static void fill_channels(const struct fill *f, struct cconv_position_group y, s
         const int64_t inside = cconv_position_taps(&p->x, x.first, &tap);
 
         sum_columns(f, columns, tap, inside, first, count, &sum);
+        round_sums(&sum, count, &plane);
         if (y.first == p->y.begin && x.first == p->x.begin)
-            write_plane(f, first, count, &sum);
+            write_plane(f, first, count, &plane);
         else
-            write_border(f, y, x, first, count, &sum);
+            write_border(f, y, x, first, count, &plane);
     }
 }
 

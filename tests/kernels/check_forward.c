@@ -28,7 +28,7 @@ enum init {
     INIT_BIAS,
     INIT_MAP,
     INIT_AFFINE, /* in rows of some width */
-    INIT_BORDER, /* one row, affine but at its ends, which read a map */
+    INIT_BORDER, /* one row, affine but at its ends, which start from init */
     INITS
 };
 
@@ -188,7 +188,7 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
     for (size_t i = 0; i < starts; i++)
         init[i] = (cconv_real)NAN;
     for (size_t i = 0; i < MAX_PIXELS; i++)
-        if (!pixel_affine(r, i)) /* what lies under affine pixels is not to be read */
+        if (r->shape.init != INIT_AFFINE)
             memcpy(init + i * stride, r->init + i * nr, channels * sizeof *init);
     for (size_t i = 0; i < MAX_PIXELS; i++)
         memcpy(add + i * (channels + 2), r->add + i * nr, channels * sizeof *add);
@@ -216,6 +216,27 @@ static struct cconv_panel_affine plane_place(const struct round *r, const struct
     affine.begin -= CCONV_MIN(affine.begin, first);
     affine.end -= CCONV_MIN(affine.end, first);
     return affine;
+}
+
+/* Write what affine pixels start from to init as well. */
+static void round_band(struct round *r, const struct arena *arena)
+{
+    const size_t nr = r->panel->nr;
+    struct cconv_panel_affine affine = plane_place(r, arena, SIDE_LAST, nr, 0);
+    const struct cconv_panel_forward p = {
+        .pixels = r->affine.end - r->affine.begin,
+        .channels = nr,
+        .a = r->a,
+        .b = r->b,
+        .affine = &affine,
+        .c = r->init + r->affine.begin * nr,
+        .c_stride = (ptrdiff_t)nr,
+    };
+
+    affine.column += affine.begin;
+    affine.begin = 0;
+    affine.end = p.pixels;
+    r->panel->forward(&p);
 }
 
 /* Run pixels first .. first + pixels - 1 and compare with the full run, bit for bit. */
@@ -331,6 +352,8 @@ static void check_shape(const struct cconv_kernels *k, const struct cconv_panel 
     uint64_t state = shape.segments * 1000 + shape.length;
 
     round_begin(&r, panel, shape, &state);
+    if (shape.init == INIT_BORDER)
+        round_band(&r, arena);
     round_run(&r, arena, &k->eltwise);
     if (every) {
         for (size_t channels = 1; channels <= panel->nr; channels++)

@@ -46,6 +46,17 @@ static inline struct place place_of(const struct cconv_panel_affine *affine, siz
     return at;
 }
 
+/* End of the pixels of a call that lie in the row of pixel `first`, of all where
+ * rows have fewer than `least` pixels. */
+static inline size_t row_end(const struct cconv_panel_forward *p, size_t first, size_t least)
+{
+    if (p->affine == NULL || p->affine->width < least)
+        return p->pixels;
+    const size_t left = p->affine->width - place_of(p->affine, first).column;
+
+    return left < p->pixels - first ? first + left : p->pixels;
+}
+
 #endif
 
 #define NR (VECTORS * LANES)
@@ -103,28 +114,20 @@ INLINE void NAME(start_affine)(VEC sum[][VECTORS], const PART part[VECTORS],
     }
 }
 
-/* Pixels of which some start otherwise or lie in another row, one by one. The
- * same bits as above: each start is made by the same two multiply-adds. */
+/* Pixels of several rows, one by one. The same bits as above: each start is made
+ * by the same two multiply-adds. */
 NOINLINE
-static void NAME(start_mixed)(const struct cconv_panel_forward *p, const PART part[VECTORS],
-                              size_t first, size_t count, float *start)
+static void NAME(start_rows)(const struct cconv_panel_affine *affine, const PART part[VECTORS],
+                             size_t first, size_t count, float *start)
 {
-    const struct cconv_panel_affine *affine = p->affine;
-
     for (size_t i = first; i < first + count; i++, start += NR) {
         const struct place at = place_of(affine, i);
         const VEC column = V(set1_ps)((float)(ptrdiff_t)at.column);
 
-        for (int v = 0; v < VECTORS; v++) {
-            VEC sum = V(setzero_ps)();
-
-            if (i >= affine->begin && i < affine->end)
-                sum = V(fmadd_ps)(column, LOAD_PART(affine->right + v * LANES, part[v]),
-                                  NAME(start_row)(affine, part, at.row, v));
-            else if (p->init != NULL)
-                sum = LOAD_PART(p->init + (ptrdiff_t)i * p->init_stride + v * LANES, part[v]);
-            V(storeu_ps)(start + v * LANES, sum);
-        }
+        for (int v = 0; v < VECTORS; v++)
+            V(storeu_ps)
+        (start + v * LANES, V(fmadd_ps)(column, LOAD_PART(affine->right + v * LANES, part[v]),
+                                        NAME(start_row)(affine, part, at.row, v)));
     }
 }
 
@@ -132,9 +135,8 @@ INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS],
                                 const struct cconv_panel_forward *p, size_t first, const int count)
 {
     const struct cconv_panel_affine *affine = p->affine;
-    const size_t end = first + (size_t)count;
 
-    if (affine == NULL || first >= affine->end || end <= affine->begin) {
+    if (affine == NULL || first < affine->begin || first + (size_t)count > affine->end) {
         NAME(start_init)
         (sum, part, p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride,
          p->init_stride, count);
@@ -142,13 +144,12 @@ INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS],
     }
     const struct place at = place_of(affine, first);
 
-    if (first >= affine->begin && end <= affine->end &&
-        affine->width - at.column >= (size_t)count) {
+    if (affine->width - at.column >= (size_t)count) {
         NAME(start_affine)(sum, part, affine, at, count);
     } else {
         float start[TILE * NR];
 
-        NAME(start_mixed)(p, part, first, (size_t)count, start);
+        NAME(start_rows)(affine, part, first, (size_t)count, start);
         UNROLL
         for (int i = 0; i < count; i++) {
             UNROLL
@@ -267,6 +268,7 @@ typedef void NAME(forward_tile_fn)(const struct cconv_panel_forward *p, const PA
 
 UP_TO(TILE, DEFINE_FORWARD)
 
+/* Tiles end where a row of affine starts does, if it is not too short for that. */
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
     static NAME(forward_tile_fn) *const tile[] = { UP_TO(TILE, FORWARD_ENTRY) };
@@ -274,11 +276,15 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
     PART part[VECTORS];
 
     NAME(parts)(part, p->channels);
-    for (size_t left = tiles_for(p->pixels, TILE); left > 0; left--) {
-        const size_t count = (p->pixels - first + left - 1) / left;
+    while (first < p->pixels) {
+        const size_t end = row_end(p, first, TILE / 2);
 
-        tile[count - 1](p, part, first);
-        first += count;
+        for (size_t left = tiles_for(end - first, TILE); left > 0; left--) {
+            const size_t count = (end - first + left - 1) / left;
+
+            tile[count - 1](p, part, first);
+            first += count;
+        }
     }
 }
 
