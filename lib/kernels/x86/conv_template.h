@@ -59,6 +59,10 @@ static inline size_t row_end(const struct cconv_panel_forward *p, size_t first, 
 
 #endif
 
+/* Products by which weights are fetched before their turn. Large layers stream
+ * them from the last cache, which the processor's own guess is too late for. */
+#define WEIGHTS_AHEAD 64
+
 #define NR (VECTORS * LANES)
 
 INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
@@ -180,6 +184,9 @@ INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdif
         UNROLL
         for (int v = 0; v < VECTORS; v++)
             weight[v] = V(loadu_ps)(b + v * LANES);
+        UNROLL
+        for (int v = 0; VECTORS > 1 && v < VECTORS; v++)
+            __builtin_prefetch(b + WEIGHTS_AHEAD * NR + v * LANES);
         UNROLL
         for (int i = 0; i < count; i++) {
             const ptrdiff_t at = i % 4 == 3 ? stride3 : i % 4 * stride;
@@ -425,6 +432,7 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
 #undef ADJACENT_ENTRY
 #undef SCATTERED_ENTRY
 #undef NR
+#undef WEIGHTS_AHEAD
 #undef VEC
 #undef LANES
 #undef MM
