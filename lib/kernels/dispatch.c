@@ -55,6 +55,7 @@ static void init_reference(struct cconv_kernels *k)
     cconv_loss_init_ref(&k->loss);
     cconv_reduce_init_ref(&k->reduce);
     k->moments = cconv_moments_ref;
+    k->transpose = cconv_transpose_ref;
 }
 
 void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
@@ -69,6 +70,7 @@ void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
     if (isa >= COORDCONV_ISA_AVX2) {
         cconv_conv_init_avx2(&k->conv);
         k->moments = cconv_moments_avx2;
+        k->transpose = cconv_transpose_avx2;
         k->isa = "avx2";
     }
 #endif
@@ -76,6 +78,7 @@ void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
     if (isa >= COORDCONV_ISA_AVX512) {
         cconv_conv_init_avx512(&k->conv);
         k->moments = cconv_moments_avx512;
+        k->transpose = cconv_transpose_avx512;
         k->isa = "avx512";
     }
 #endif

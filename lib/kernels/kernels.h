@@ -17,6 +17,7 @@
 #include "kernels/norm.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
+#include "kernels/transpose.h"
 
 struct cconv_kernels {
     const char *isa; /* best set in use: "reference", "avx2", "avx512" */
@@ -27,6 +28,7 @@ struct cconv_kernels {
     struct cconv_loss_kernels loss;
     struct cconv_reduce_kernels reduce;
     cconv_moments_fn *moments;
+    cconv_transpose_fn *transpose;
 };
 
 /* Best COORDCONV_ISA_* of this processor and this build. */

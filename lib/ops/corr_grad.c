@@ -19,6 +19,7 @@ enum {
 
 struct grad {
     struct cconv_pass pass;
+    cconv_transpose_fn *transpose;
     size_t panels; /* of all groups */
     size_t partials;
     size_t finishers; /* tasks that add up the partials */
@@ -36,7 +37,7 @@ static void plan_grad(const coordconv_context *context, const struct cconv_corr 
 {
     size_t weights;
 
-    *g = (struct grad){ .corr = c };
+    *g = (struct grad){ .corr = c, .transpose = context->kernels.transpose };
     cconv_pass_gather(context, c, &g->pass);
     g->panels = g->pass.groups * g->pass.panels;
     g->blocks = cconv_pass_blocks(&g->pass);
@@ -148,7 +149,6 @@ static void finish_panel(const struct grad *g, size_t panel)
     const struct cconv_pass *p = &g->pass;
     const size_t nr = p->panel->nr, plane = (size_t)(p->taps[0] * p->taps[1]);
     const size_t first = panel / p->panels * p->out_cg + panel % p->panels * nr;
-    const size_t channels = CCONV_MIN(nr, p->out_cg - panel % p->panels * nr);
     cconv_real *sum = partial_panel(g, 0, panel);
 
     for (size_t i = 1; i < g->partials; i++) {
@@ -157,12 +157,16 @@ static void finish_panel(const struct grad *g, size_t panel)
         for (size_t k = 0; k < p->panel_weights; k++)
             sum[k] += other[k];
     }
-    for (size_t tap = 0; tap < plane; tap++) {
-        for (size_t b = 0; b < p->in_cg; b++, sum += nr) {
-            for (size_t o = 0; o < channels; o++)
-                g->dweight[(first + o) * g->corr->weight_s + b * plane + tap] = sum[o];
-        }
-    }
+    const struct cconv_transpose kernels = { .outer = p->in_cg,
+                                             .inner = plane,
+                                             .columns =
+                                                 CCONV_MIN(nr, p->out_cg - panel % p->panels * nr),
+                                             .from = sum,
+                                             .from_outer = nr,
+                                             .from_inner = p->in_cg * nr,
+                                             .to = g->dweight + first * g->corr->weight_s,
+                                             .to_stride = g->corr->weight_s };
+    g->transpose(&kernels);
 }
 
 static void finish_task(void *arg, size_t task, size_t slot)

@@ -87,6 +87,7 @@ void forward_keeps_nan(void **state);
 void grad_matches_sums(void **state);
 void grad_every_count(void **state);
 void choice_wastes_least(void **state);
+void transpose_moves_every_value(void **state);
 
 /* Speed of all kernels, to stdout. */
 int bench_conv(void);

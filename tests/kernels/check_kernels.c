@@ -88,6 +88,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(grad_matches_sums),
         cmocka_unit_test(grad_every_count),
         cmocka_unit_test(choice_wastes_least),
+        cmocka_unit_test(transpose_moves_every_value),
     };
     const int32_t best = cconv_cpu_isa();
     int failed;
