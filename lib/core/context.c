@@ -17,9 +17,9 @@ static coordconv_status check(const coordconv_context_desc *d, const struct ccon
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           "context: %" PRId32 " threads, 1 to %d are possible, 0 is the default",
                           d->threads, MAX_THREADS);
-    if (d->reserved != 0)
-        return cconv_fail(log, COORDCONV_ERR_INVALID, "context: reserved is %" PRIu32 ", not 0",
-                          d->reserved);
+    if (d->direct_sums > 1)
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "context: direct_sums is %" PRIu32 ", not 0 or 1", d->direct_sums);
     if ((d->alloc == NULL) != (d->free == NULL))
         return cconv_fail(log, COORDCONV_ERR_INVALID, "context: %s is set without %s",
                           d->alloc != NULL ? "alloc" : "free", d->alloc != NULL ? "free" : "alloc");
@@ -52,6 +52,7 @@ static coordconv_status make(const coordconv_context_desc *d, const struct cconv
     }
     context->allocator = allocator;
     context->log = *log;
+    context->winograd = d->direct_sums ? 0 : CCONV_WINOGRAD_BY_COST;
     context->seed = d->seed;
     cconv_kernels_init(&context->kernels, usable_isa(d->max_isa));
     atomic_init(&context->layers_made, 0);

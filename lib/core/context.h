@@ -14,12 +14,17 @@
 #include "base/report.h"
 #include "kernels/kernels.h"
 
+enum {
+    CCONV_WINOGRAD_BY_COST = -1
+};
+
 struct coordconv_context {
     atomic_int references;
     struct cconv_allocator allocator;
     struct cconv_log log;
     struct cconv_parallel parallel;
     struct cconv_kernels kernels;
+    int32_t winograd; /* 0: never; 2, 4: F(2, 3), F(4, 3) wherever they fit; else as costs say */
     uint64_t seed;
     atomic_uint_fast64_t layers_made; /* random stream of the next layer's weights */
 };

@@ -49,6 +49,7 @@ static void init_reference(struct cconv_kernels *k)
 {
     k->isa = "reference";
     cconv_conv_init_ref(&k->conv);
+    cconv_winograd_init_ref(&k->winograd);
     cconv_eltwise_init_ref(&k->eltwise);
     cconv_pool_init_ref(&k->pool);
     cconv_norm_init_ref(&k->norm);
@@ -70,6 +71,7 @@ void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
     if (isa >= COORDCONV_ISA_AVX2) {
         cconv_conv_init_avx2(&k->conv);
         k->moments = cconv_moments_avx2;
+        cconv_winograd_init_avx2(&k->winograd);
         k->transpose = cconv_transpose_avx2;
         k->isa = "avx2";
     }
@@ -78,6 +80,7 @@ void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
     if (isa >= COORDCONV_ISA_AVX512) {
         cconv_conv_init_avx512(&k->conv);
         k->moments = cconv_moments_avx512;
+        cconv_winograd_init_avx512(&k->winograd);
         k->transpose = cconv_transpose_avx512;
         k->isa = "avx512";
     }

@@ -18,10 +18,12 @@
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/transpose.h"
+#include "kernels/winograd.h"
 
 struct cconv_kernels {
     const char *isa; /* best set in use: "reference", "avx2", "avx512" */
     struct cconv_conv_kernels conv;
+    struct cconv_winograd_kernels winograd;
     struct cconv_eltwise_kernels eltwise;
     struct cconv_pool_kernels pool;
     struct cconv_norm_kernels norm;

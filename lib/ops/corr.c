@@ -5,12 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "ops/corr_pass.h"
-
-/* Elements between neighbours in the weights, seen from a pass. */
-struct weight_strides {
-    size_t out, in, group, kernel_w;
-};
+#include "ops/corr_winograd.h"
 
 static size_t kernel_plane(const struct cconv_corr *c)
 {
@@ -25,6 +20,8 @@ static size_t offsets_bytes(const struct cconv_pass *p)
 
 static size_t packed_bytes(const struct cconv_pass *p)
 {
+    if (p->winograd != 0)
+        return cconv_winograd_packed(p);
     const size_t weights = cconv_size_mul(cconv_size_mul(p->groups, p->panels), p->panel_weights);
 
     return cconv_size_add(offsets_bytes(p),
@@ -32,7 +29,7 @@ static size_t packed_bytes(const struct cconv_pass *p)
 }
 
 /* One panel [taps y][taps x][in_cg][nr], zero beyond the channels there are. */
-static void pack_panel(const struct cconv_pass *p, const struct weight_strides *s,
+static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_strides *s,
                        const cconv_real *weight, size_t channels, cconv_real *packed)
 {
     const size_t nr = p->panel->nr;
@@ -52,9 +49,13 @@ static void pack_panel(const struct cconv_pass *p, const struct weight_strides *
     }
 }
 
-static void pack(const struct cconv_pass *p, const struct weight_strides *s,
-                 const cconv_real *weight, char *packed)
+static void pack(const coordconv_context *context, const struct cconv_pass *p,
+                 const struct cconv_weight_strides *s, const cconv_real *weight, char *packed)
 {
+    if (p->winograd != 0) {
+        cconv_winograd_pack(context, p, s, weight, packed);
+        return;
+    }
     cconv_real *panel = (cconv_real *)(void *)(packed + offsets_bytes(p));
 
     cconv_pass_offsets(p, (ptrdiff_t *)(void *)packed);
@@ -191,6 +192,12 @@ static void run(coordconv_context *context, struct run *r, const char *packed)
 
     if (blocks == 0)
         return;
+    if (p->winograd != 0) {
+        const struct cconv_pass_run w = { p, r->in, r->init, r->act, r->slope, r->out, r->scratch };
+
+        cconv_winograd_run(context, &w, packed);
+        return;
+    }
     r->offset = (const ptrdiff_t *)(const void *)packed;
     r->weights = (const cconv_real *)(const void *)(packed + offsets_bytes(p));
     r->strip = cconv_pass_strip(p);
@@ -200,8 +207,10 @@ static void run(coordconv_context *context, struct run *r, const char *packed)
     cconv_parallel_run(&context->parallel, run_task, r, (r->parts + r->grain - 1) / r->grain);
 }
 
-static size_t strips_bytes(const coordconv_context *context, const struct cconv_pass *p)
+static size_t scratch_bytes(const coordconv_context *context, const struct cconv_pass *p)
 {
+    if (p->winograd != 0)
+        return cconv_winograd_scratch(context, p);
     return cconv_size_mul(cconv_pass_strip(p), context->parallel.slots);
 }
 
@@ -218,20 +227,20 @@ size_t cconv_corr_gather_scratch(const coordconv_context *context, const struct 
     struct cconv_pass p;
 
     cconv_pass_gather(context, c, &p);
-    return strips_bytes(context, &p);
+    return scratch_bytes(context, &p);
 }
 
 void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv_corr *c,
                             const cconv_real *weight, void *packed)
 {
-    const struct weight_strides s = { .out = c->weight_s,
+    const struct cconv_weight_strides s = { .out = c->weight_s,
                                       .in = kernel_plane(c),
                                       .group = c->small_c / c->groups * c->weight_s,
                                       .kernel_w = (size_t)c->kernel[1] };
     struct cconv_pass p;
 
     cconv_pass_gather(context, c, &p);
-    pack(&p, &s, weight, packed);
+    pack(context, &p, &s, weight, packed);
 }
 
 void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,
@@ -346,14 +355,14 @@ size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct
     size_t most = 0;
 
     while (next_phase(&i, &p))
-        most = CCONV_MAX(most, strips_bytes(context, &p));
+        most = CCONV_MAX(most, scratch_bytes(context, &p));
     return most;
 }
 
 void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
                              const cconv_real *weight, void *packed)
 {
-    const struct weight_strides s = { .out = kernel_plane(c),
+    const struct cconv_weight_strides s = { .out = kernel_plane(c),
                                       .in = c->weight_s,
                                       .group = c->small_c / c->groups * c->weight_s,
                                       .kernel_w = (size_t)c->kernel[1] };
@@ -361,7 +370,7 @@ void cconv_corr_scatter_pack(const coordconv_context *context, const struct ccon
     struct cconv_pass p;
 
     for (char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
-        pack(&p, &s, weight, at);
+        pack(context, &p, &s, weight, at);
 }
 
 void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, const void *packed,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "ops/corr_pass.h"
+#include "ops/corr_winograd.h"
 
 /* Partial sums: enough to keep threads busy, few enough to be cheap to clear and add. */
 enum {
@@ -39,6 +39,8 @@ static void plan_grad(const coordconv_context *context, const struct cconv_corr 
 
     *g = (struct grad){ .corr = c, .transpose = context->kernels.transpose };
     cconv_pass_gather(context, c, &g->pass);
+    if (g->pass.winograd != 0)
+        return;
     g->panels = g->pass.groups * g->pass.panels;
     g->blocks = cconv_pass_blocks(&g->pass);
     g->panel_bytes = cconv_size_align(cconv_size_mul(g->pass.panel_weights, sizeof(cconv_real)));
@@ -64,6 +66,8 @@ size_t cconv_corr_grad_scratch(const coordconv_context *context, const struct cc
     struct grad g;
 
     plan_grad(context, c, &g);
+    if (g.pass.winograd != 0)
+        return cconv_winograd_grad_scratch(context, &g.pass);
     return cconv_size_add(cconv_size_add(offsets_bytes(&g), sums_bytes(&g)),
                           cconv_size_mul(cconv_pass_strip(&g.pass), context->parallel.slots));
 }
@@ -185,6 +189,10 @@ void cconv_corr_grad(coordconv_context *context, const struct cconv_corr *c,
     struct grad g;
 
     plan_grad(context, c, &g);
+    if (g.pass.winograd != 0) {
+        cconv_winograd_grad(context, &g.pass, c->weight_s, big, small, dweight, scratch);
+        return;
+    }
     g.small = small;
     g.big = big;
     g.dweight = dweight;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ops/corr_pass.h"
+#include "ops/corr_winograd.h"
 
 #include <string.h>
 
@@ -67,6 +67,7 @@ static void choose(const coordconv_context *context, struct cconv_pass *p)
     p->panels = ceil_div(p->out_cg, p->panel->nr);
     p->panel_weights = products * p->panel->nr;
     choose_blocks(p);
+    cconv_winograd_choose(context, p);
 }
 
 void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr *c,

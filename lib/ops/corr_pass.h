@@ -23,6 +23,8 @@ struct cconv_pass {
     int64_t tap_first[2], tap_step[2];
 
     /* Chosen from the above. */
+    size_t winograd; /* outputs of a tile along an axis; 0: the sum is made directly, and what
+                      * follows is of that, but for panel and panels */
     const struct cconv_panel *panel;
     int strip;         /* the input is copied into a padded strip */
     int lines;         /* output is one line: a task takes block_w pixels of it */
@@ -34,6 +36,22 @@ struct cconv_pass {
     size_t panel_weights;    /* elements of one packed panel */
     size_t block_h, block_w; /* outputs of a task */
     size_t block_work;       /* products of a whole block */
+};
+
+/* Elements between neighbours in the weights, seen from a pass. */
+struct cconv_weight_strides {
+    size_t out, in, group, kernel_w;
+};
+
+/* A pass under way: out = act(init + window over in). */
+struct cconv_pass_run {
+    const struct cconv_pass *pass;
+    const cconv_real *in;
+    struct cconv_corr_init init;
+    enum cconv_activation act;
+    cconv_real slope;
+    cconv_real *out;
+    void *scratch;
 };
 
 /* The rows of an image as a panel kernel sees them. */

@@ -62,7 +62,7 @@ static void contexts(void **state)
         BAD(coordconv_context_desc, max_isa, -1, INVALID, "4294967295"),
         BAD(coordconv_context_desc, threads, -1, INVALID, "-1"),
         BAD(coordconv_context_desc, threads, 1025, INVALID, "1025"),
-        BAD(coordconv_context_desc, reserved, 7, INVALID, "7"),
+        BAD(coordconv_context_desc, direct_sums, 7, INVALID, "7"),
     };
     (void)state;
 

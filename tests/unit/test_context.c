@@ -95,7 +95,7 @@ static void bad_fields_are_refused(void **state)
     REFUSED(max_isa, UINT32_MAX, COORDCONV_ERR_INVALID, "max_isa 4294967295");
     REFUSED(threads, -1, COORDCONV_ERR_INVALID, "-1 threads");
     REFUSED(threads, 1025, COORDCONV_ERR_INVALID, "1025 threads");
-    REFUSED(reserved, 1, COORDCONV_ERR_INVALID, "reserved");
+    REFUSED(direct_sums, 2, COORDCONV_ERR_INVALID, "direct_sums");
     REFUSED(alloc, test_heap_alloc, COORDCONV_ERR_INVALID, "alloc is set without free");
     REFUSED(free, test_heap_free, COORDCONV_ERR_INVALID, "free is set without alloc");
     REFUSED(struct_size, 0, COORDCONV_ERR_ABI, "struct_size 0");
