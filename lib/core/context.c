@@ -26,14 +26,6 @@ static coordconv_status check(const coordconv_context_desc *d, const struct ccon
     return COORDCONV_OK;
 }
 
-/* What the caller allows, as far as the processor has it. */
-static int32_t usable_isa(uint32_t max_isa)
-{
-    const int32_t have = cconv_cpu_isa();
-
-    return max_isa == COORDCONV_ISA_BEST ? have : CCONV_MIN((int32_t)max_isa, have);
-}
-
 static coordconv_status make(const coordconv_context_desc *d, const struct cconv_log *log,
                              coordconv_context **out)
 {
@@ -54,7 +46,7 @@ static coordconv_status make(const coordconv_context_desc *d, const struct cconv
     context->log = *log;
     context->winograd = d->direct_sums ? 0 : CCONV_WINOGRAD_BY_COST;
     context->seed = d->seed;
-    cconv_kernels_init(&context->kernels, usable_isa(d->max_isa));
+    cconv_kernels_init(&context->kernels, (int32_t)d->max_isa);
     atomic_init(&context->layers_made, 0);
     atomic_init(&context->references, 1);
     *out = context;

@@ -8,42 +8,7 @@
 
 #include "base/compiler.h"
 #include "kernels/kernels.h"
-
-#if defined(CCONV_HAVE_AVX2) || defined(CCONV_HAVE_AVX512)
-
-/* The compiler's run-time support asks CPUID, and XGETBV for what the system saves. */
-static int has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-#endif
-
-#if defined(CCONV_HAVE_AVX512)
-
-static int has_avx512(void)
-{
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-
-#endif
-
-int32_t cconv_cpu_isa(void)
-{
-#if defined(CCONV_HAVE_AVX2) || defined(CCONV_HAVE_AVX512)
-    __builtin_cpu_init(); /* we may be called before constructors have run */
-#endif
-#if defined(CCONV_HAVE_AVX512)
-    if (has_avx512())
-        return COORDCONV_ISA_AVX512;
-#endif
-#if defined(CCONV_HAVE_AVX2)
-    if (has_avx2())
-        return COORDCONV_ISA_AVX2;
-#endif
-    return COORDCONV_ISA_REFERENCE;
-}
+#include "kernels/x86/cpu_x86.h"
 
 static void init_reference(struct cconv_kernels *k)
 {
@@ -59,32 +24,81 @@ static void init_reference(struct cconv_kernels *k)
     k->transpose = cconv_transpose_ref;
 }
 
-void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
+static int always(void)
 {
-    const int32_t isa = CCONV_MIN(max_isa, cconv_cpu_isa());
+    return 1;
+}
 
-    assert(max_isa >= COORDCONV_ISA_REFERENCE);
-    init_reference(k);
-    if (isa <= COORDCONV_ISA_REFERENCE)
-        return;
 #if defined(CCONV_HAVE_AVX2)
-    if (isa >= COORDCONV_ISA_AVX2) {
-        cconv_conv_init_avx2(&k->conv);
-        k->moments = cconv_moments_avx2;
-        cconv_winograd_init_avx2(&k->winograd);
-        k->transpose = cconv_transpose_avx2;
-        k->isa = "avx2";
-    }
+
+static void init_avx2(struct cconv_kernels *k)
+{
+    cconv_conv_init_avx2(&k->conv);
+    cconv_winograd_init_avx2(&k->winograd);
+    k->moments = cconv_moments_avx2;
+    k->transpose = cconv_transpose_avx2;
+    k->isa = "avx2";
+}
+
 #endif
 #if defined(CCONV_HAVE_AVX512)
-    if (isa >= COORDCONV_ISA_AVX512) {
-        cconv_conv_init_avx512(&k->conv);
-        k->moments = cconv_moments_avx512;
-        cconv_winograd_init_avx512(&k->winograd);
-        k->transpose = cconv_transpose_avx512;
-        k->isa = "avx512";
-    }
+
+static void init_avx512(struct cconv_kernels *k)
+{
+    cconv_conv_init_avx512(&k->conv);
+    cconv_winograd_init_avx512(&k->winograd);
+    k->moments = cconv_moments_avx512;
+    k->transpose = cconv_transpose_avx512;
+    k->isa = "avx512";
+}
+
 #endif
+
+struct set {
+    int32_t isa;
+    int (*usable)(void);
+    void (*init)(struct cconv_kernels *k); /* replaces what this set does better */
+};
+
+/* What this build has, the worst first. */
+static const struct set sets[] = {
+    { COORDCONV_ISA_REFERENCE, always, init_reference },
+#if defined(CCONV_HAVE_AVX2)
+    { COORDCONV_ISA_AVX2, cconv_cpu_has_avx2, init_avx2 },
+#endif
+#if defined(CCONV_HAVE_AVX512)
+    { COORDCONV_ISA_AVX512, cconv_cpu_has_avx512, init_avx512 },
+#endif
+};
+
+/* Does a context that may use `max_isa` use this set? The values are names, so
+ * what is better than what is said here, and only of one architecture. */
+static int within(int32_t isa, int32_t max_isa)
+{
+    switch (max_isa) {
+    case COORDCONV_ISA_REFERENCE:
+        return isa == COORDCONV_ISA_REFERENCE;
+    case COORDCONV_ISA_AVX2:
+        return isa != COORDCONV_ISA_AVX512;
+    default:
+        return 1;
+    }
+}
+
+int32_t cconv_cpu_isa(void)
+{
+    int32_t best = COORDCONV_ISA_REFERENCE;
+
+    for (size_t i = 0; i < CCONV_COUNT(sets) && sets[i].usable(); i++)
+        best = sets[i].isa;
+    return best;
+}
+
+void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
+{
+    for (size_t i = 0; i < CCONV_COUNT(sets) && sets[i].usable(); i++)
+        if (within(sets[i].isa, max_isa))
+            sets[i].init(k);
 }
 
 /* Time of a pixel: what a panel takes to begin and end its sums and for each

@@ -36,7 +36,7 @@ struct cconv_kernels {
 /* Best COORDCONV_ISA_* of this processor and this build. */
 int32_t cconv_cpu_isa(void);
 
-/* Fill the table with the best set up to max_isa, COORDCONV_ISA_REFERENCE or above. */
+/* Fill the table with the best set that max_isa, a COORDCONV_ISA_*, allows. */
 void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa);
 
 #endif /* CCONV_KERNELS_KERNELS_H */

@@ -109,10 +109,10 @@ def symbols():
             if len(r) == 8 and r[0][:-1].isdigit()]
 
 
-# What the compiler brings along: begin and end of a shared object, and the processor's
-# features as its run-time support knows them.
-COMPILERS_CODE = {"frame_dummy", "__do_global_dtors_aux", "__cpu_indicator_init"}
-COMPILERS_DATA = re.compile(r"completed\.\d+|__cpu_model|__cpu_features2")
+# What the compiler brings along: begin and end of a shared object, and nothing else. A use of
+# __builtin_cpu_supports would add __cpu_indicator_init and __cpu_model.
+COMPILERS_CODE = {"frame_dummy", "__do_global_dtors_aux"}
+COMPILERS_DATA = re.compile(r"completed\.\d+")
 
 
 def loading_runs_no_code_of_ours():
@@ -129,6 +129,29 @@ def loading_runs_no_code_of_ours():
             if len(called) * 8 != size:
                 complaints.append("%s: %d bytes, %d entries understood" % (name, size, len(called)))
     return complaints
+
+
+def a_new_context_starts_no_thread():
+    """Neither does loading the library, in a process of one thread."""
+    program = """
+import ctypes, os, sys
+def threads():
+    return len(os.listdir("/proc/self/task"))
+counts = [threads()]
+library = ctypes.CDLL(sys.argv[1])
+counts.append(threads())
+context = ctypes.c_void_p()
+assert library.coordconv_context_new(None, ctypes.byref(context)) == 0
+library.coordconv_context_threads.restype = ctypes.c_int32
+assert library.coordconv_context_threads(context) >= 1
+counts.append(threads())
+print(*counts)
+"""
+    if not os.path.isdir("/proc/self/task"):
+        raise report.Skip("no /proc")
+    counts = output(sys.executable, "-c", program, shared).split()
+    return ["%s, %s and %s threads before, after loading, with a context" % tuple(counts)
+            ] if counts != ["1", "1", "1"] else []
 
 
 def no_global_data_can_be_written():
@@ -251,6 +274,7 @@ sys.exit(report.run([
     every_function_says_since_when,
     nothing_is_imported_that_is_not_on_the_list,
     loading_runs_no_code_of_ours,
+    a_new_context_starts_no_thread,
     no_global_data_can_be_written,
     the_stripped_library_is_small,
     names_in_the_archive_have_our_prefix,
