@@ -10,18 +10,24 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/cpu_x86.h"
 
+/* The kernels in plain C but for convolution, compiled for one set. */
+#define INIT_PLAIN(k, set)                                                                         \
+    do {                                                                                           \
+        cconv_eltwise_init_##set(&(k)->eltwise);                                                   \
+        cconv_pool_init_##set(&(k)->pool);                                                         \
+        cconv_norm_init_##set(&(k)->norm);                                                         \
+        cconv_loss_init_##set(&(k)->loss);                                                         \
+        cconv_reduce_init_##set(&(k)->reduce);                                                     \
+    } while (0)
+
 static void init_reference(struct cconv_kernels *k)
 {
     k->isa = "reference";
     cconv_conv_init_ref(&k->conv);
     cconv_winograd_init_ref(&k->winograd);
-    cconv_eltwise_init_ref(&k->eltwise);
-    cconv_pool_init_ref(&k->pool);
-    cconv_norm_init_ref(&k->norm);
-    cconv_loss_init_ref(&k->loss);
-    cconv_reduce_init_ref(&k->reduce);
     k->moments = cconv_moments_ref;
     k->transpose = cconv_transpose_ref;
+    INIT_PLAIN(k, ref);
 }
 
 static int always(void)
@@ -37,6 +43,7 @@ static void init_avx2(struct cconv_kernels *k)
     cconv_winograd_init_avx2(&k->winograd);
     k->moments = cconv_moments_avx2;
     k->transpose = cconv_transpose_avx2;
+    INIT_PLAIN(k, avx2);
     k->isa = "avx2";
 }
 
@@ -49,6 +56,7 @@ static void init_avx512(struct cconv_kernels *k)
     cconv_winograd_init_avx512(&k->winograd);
     k->moments = cconv_moments_avx512;
     k->transpose = cconv_transpose_avx512;
+    INIT_PLAIN(k, avx512);
     k->isa = "avx512";
 }
 

@@ -32,5 +32,8 @@ struct cconv_eltwise_kernels {
 };
 
 void cconv_eltwise_init_ref(struct cconv_eltwise_kernels *k);
+void cconv_eltwise_init_avx2(struct cconv_eltwise_kernels *k); /* where built: CCONV_HAVE_AVX2 */
+void cconv_eltwise_init_avx512(
+    struct cconv_eltwise_kernels *k); /* where built: CCONV_HAVE_AVX512 */
 
 #endif /* CCONV_KERNELS_ELTWISE_H */

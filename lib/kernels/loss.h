@@ -57,5 +57,7 @@ struct cconv_loss_kernels {
 };
 
 void cconv_loss_init_ref(struct cconv_loss_kernels *k);
+void cconv_loss_init_avx2(struct cconv_loss_kernels *k);   /* where built: CCONV_HAVE_AVX2 */
+void cconv_loss_init_avx512(struct cconv_loss_kernels *k); /* where built: CCONV_HAVE_AVX512 */
 
 #endif /* CCONV_KERNELS_LOSS_H */

@@ -44,5 +44,7 @@ struct cconv_norm_kernels {
 };
 
 void cconv_norm_init_ref(struct cconv_norm_kernels *k);
+void cconv_norm_init_avx2(struct cconv_norm_kernels *k);   /* where built: CCONV_HAVE_AVX2 */
+void cconv_norm_init_avx512(struct cconv_norm_kernels *k); /* where built: CCONV_HAVE_AVX512 */
 
 #endif /* CCONV_KERNELS_NORM_H */

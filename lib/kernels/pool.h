@@ -56,5 +56,7 @@ struct cconv_pool_kernels {
 };
 
 void cconv_pool_init_ref(struct cconv_pool_kernels *k);
+void cconv_pool_init_avx2(struct cconv_pool_kernels *k);   /* where built: CCONV_HAVE_AVX2 */
+void cconv_pool_init_avx512(struct cconv_pool_kernels *k); /* where built: CCONV_HAVE_AVX512 */
 
 #endif /* CCONV_KERNELS_POOL_H */

@@ -9,8 +9,8 @@
 
 #include "base/real.h"
 
-/* sum[c] += x[0][c] + x[1][c] + ... in that order, for 0 <= c < columns; row r is at x + r *
- * stride. */
+/* sum[c] += x[0][c] + x[1][c] + ..., for 0 <= c < columns; row r is at x + r * stride. The order
+ * of the additions depends on rows and columns, and on whether stride is columns, alone. */
 typedef void cconv_add_rows_fn(size_t rows, size_t columns, const cconv_real *x, size_t stride,
                                cconv_real *sum);
 
@@ -19,5 +19,7 @@ struct cconv_reduce_kernels {
 };
 
 void cconv_reduce_init_ref(struct cconv_reduce_kernels *k);
+void cconv_reduce_init_avx2(struct cconv_reduce_kernels *k);   /* where built: CCONV_HAVE_AVX2 */
+void cconv_reduce_init_avx512(struct cconv_reduce_kernels *k); /* where built: CCONV_HAVE_AVX512 */
 
 #endif /* CCONV_KERNELS_REDUCE_H */

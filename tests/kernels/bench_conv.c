@@ -6,12 +6,10 @@
  * Each figure is the best of many runs of a fraction of a millisecond: other
  * work on the machine then spoils some runs, not the figure.
  */
-#define _POSIX_C_SOURCE 200809L
-
+#include "bench.h"
 #include "check_conv.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include <coordconv/context.h>
 
@@ -24,14 +22,6 @@
 #define PIXELS 64
 #define ROWS   4
 #define RUNS   60
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 #if CCONV_ARCH_X86_64
 
@@ -80,9 +70,9 @@ static double peak_of(int32_t isa)
 
     for (int i = 0; i < RUNS && isa != COORDCONV_ISA_REFERENCE; i++) {
         float out[16] = { (float)i };
-        const double start = now();
+        const double start = bench_now();
         const double done = isa == COORDCONV_ISA_AVX512 ? peak_512(out) : peak_256(out);
-        const double speed = done / (now() - start) * 1e-9;
+        const double speed = done / (bench_now() - start) * 1e-9;
 
         best = CCONV_MAX(best, speed);
     }
@@ -146,7 +136,7 @@ static double time_of(const struct cconv_panel *panel, const struct bench *bench
     double best = 1e9;
 
     for (int i = 0; i < runs; i++) {
-        const double start = now();
+        const double start = bench_now();
         double taken;
         int calls = 0;
 
@@ -161,7 +151,7 @@ static double time_of(const struct cconv_panel *panel, const struct bench *bench
                 panel->forward(&one);
             }
             calls++;
-            taken = now() - start;
+            taken = bench_now() - start;
         } while (taken < 1e-4);
         best = CCONV_MIN(best, taken / calls);
     }

@@ -88,8 +88,11 @@ void grad_matches_sums(void **state);
 void grad_every_count(void **state);
 void choice_wastes_least(void **state);
 void transpose_moves_every_value(void **state);
-
-/* Speed of all kernels, to stdout. */
-int bench_conv(void);
+void plain_same_bits(void **state);
+void plain_same_bits_long(void **state);
+void column_max_is_the_first(void **state);
+void add_rows_matches_sums(void **state);
+void functions_are_near(void **state);
+void functions_of_what_is_no_number(void **state);
 
 #endif /* COORDCONV_TESTS_CHECK_CONV_H */

@@ -2,7 +2,8 @@
  *
  * check_kernels.c - every kernel of every instruction set this machine has.
  *
- * check_kernels --bench prints how fast they are instead.
+ * check_kernels --bench prints how fast they are instead; --bench-plain [NAME]
+ * those that are no convolution, or of these the ones with names that begin so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include <coordconv/context.h>
 
+#include "bench.h"
 #include "check_conv.h"
 
 int32_t checked_isa;
@@ -79,7 +81,11 @@ static void best_isa_is_what_linux_says(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest once[] = { cmocka_unit_test(best_isa_is_what_linux_says) };
+    const struct CMUnitTest once[] = {
+        cmocka_unit_test(best_isa_is_what_linux_says),
+        cmocka_unit_test(functions_are_near),
+        cmocka_unit_test(functions_of_what_is_no_number),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_of_the_isa),
         cmocka_unit_test(forward_matches_sums),
@@ -89,12 +95,18 @@ int main(int argc, char **argv)
         cmocka_unit_test(grad_every_count),
         cmocka_unit_test(choice_wastes_least),
         cmocka_unit_test(transpose_moves_every_value),
+        cmocka_unit_test(plain_same_bits),
+        cmocka_unit_test(plain_same_bits_long),
+        cmocka_unit_test(column_max_is_the_first),
+        cmocka_unit_test(add_rows_matches_sums),
     };
     const int32_t best = cconv_cpu_isa();
     int failed;
 
     if (argc > 1 && strcmp(argv[1], "--bench") == 0)
-        return bench_conv();
+        return bench_conv() + bench_plain("");
+    if (argc > 1 && strcmp(argv[1], "--bench-plain") == 0)
+        return bench_plain(argc > 2 ? argv[2] : "");
     failed = cmocka_run_group_tests(once, NULL, NULL);
     for (checked_isa = COORDCONV_ISA_REFERENCE; checked_isa <= best; checked_isa++)
         if (built[checked_isa])

@@ -6,9 +6,13 @@
 
 #include <string.h>
 
+#include "kernels/ref/functions.h"
+#include "kernels/ref/set.h"
+
 static void relu(size_t n, const cconv_real *x, cconv_real *y)
 {
     /* Asked this way round, a NaN is not turned into a 0. */
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         y[i] = x[i] <= 0 ? 0 : x[i];
 }
@@ -16,6 +20,7 @@ static void relu(size_t n, const cconv_real *x, cconv_real *y)
 /* One of the two terms is 0; adding them leaves no branch in the loop. */
 static void leaky(cconv_real slope, size_t n, const cconv_real *x, cconv_real *y)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const cconv_real high = x[i] <= 0 ? 0 : x[i], low = x[i] > 0 ? 0 : x[i];
         y[i] = high + slope * low;
@@ -24,14 +29,16 @@ static void leaky(cconv_real slope, size_t n, const cconv_real *x, cconv_real *y
 
 static void sigmoid(size_t n, const cconv_real *x, cconv_real *y)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        y[i] = 1 / (1 + cconv_math_exp(-x[i]));
+        y[i] = cconv_sigmoid(x[i]);
 }
 
 static void hyperbolic_tangent(size_t n, const cconv_real *x, cconv_real *y)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        y[i] = cconv_math_tanh(x[i]);
+        y[i] = cconv_tanh(x[i]);
 }
 
 static void act_forward(enum cconv_activation act, cconv_real slope, size_t n, const cconv_real *x,
@@ -60,18 +67,34 @@ static void act_forward(enum cconv_activation act, cconv_real slope, size_t n, c
 static void leaky_backward(cconv_real slope, size_t n, const cconv_real *y, const cconv_real *dy,
                            cconv_real *dx)
 {
-    const cconv_real steps[2] = { slope, 1 };
-
-    for (size_t i = 0; i < n; i++)
-        dx[i] = dy[i] * steps[y[i] > 0];
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const cconv_real step = y[i] > 0 ? 1 : slope;
+        dx[i] = dy[i] * step;
+    }
 }
 
 static void relu_backward(size_t n, const cconv_real *y, const cconv_real *dy, cconv_real *dx)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const cconv_real d = dy[i];
         dx[i] = y[i] > 0 ? d : 0;
     }
+}
+
+static void sigmoid_backward(size_t n, const cconv_real *y, const cconv_real *dy, cconv_real *dx)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * (y[i] * (1 - y[i]));
+}
+
+static void tanh_backward(size_t n, const cconv_real *y, const cconv_real *dy, cconv_real *dx)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * (1 - y[i] * y[i]);
 }
 
 static void act_backward(enum cconv_activation act, cconv_real slope, size_t n, const cconv_real *y,
@@ -88,35 +111,36 @@ static void act_backward(enum cconv_activation act, cconv_real slope, size_t n, 
         leaky_backward(slope, n, y, dy, dx);
         break;
     case CCONV_ACT_SIGMOID:
-        for (size_t i = 0; i < n; i++)
-            dx[i] = dy[i] * (y[i] * (1 - y[i]));
+        sigmoid_backward(n, y, dy, dx);
         break;
     case CCONV_ACT_TANH:
-        for (size_t i = 0; i < n; i++)
-            dx[i] = dy[i] * (1 - y[i] * y[i]);
+        tanh_backward(n, y, dy, dx);
         break;
     }
 }
 
 static void add(size_t n, const cconv_real *x, const cconv_real *y, cconv_real *z)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         z[i] = x[i] + y[i];
 }
 
 static void multiply(size_t n, const cconv_real *x, const cconv_real *y, cconv_real *z)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         z[i] = x[i] * y[i];
 }
 
 static void scale(size_t n, cconv_real factor, const cconv_real *x, cconv_real *y)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         y[i] = factor * x[i];
 }
 
-void cconv_eltwise_init_ref(struct cconv_eltwise_kernels *k)
+void CCONV_SET(cconv_eltwise_init)(struct cconv_eltwise_kernels *k)
 {
     k->act_forward = act_forward;
     k->act_backward = act_backward;

@@ -3,11 +3,19 @@
  * loss_ref.c - softmax and loss kernels in plain C.
  *
  * Sums run in LANES separate chains, element i in chain i mod LANES, joined at
- * the end: a single chain would wait for each addition in turn.
+ * the end: a single chain would wait for each addition in turn. Where a term
+ * takes an exponential, the terms of a block are computed first, in a loop of
+ * nothing else.
  */
 #include "kernels/loss.h"
 
-#define LANES 8
+#include "base/compiler.h"
+#include "kernels/ref/functions.h"
+#include "kernels/ref/set.h"
+
+#define LANES     16
+#define MAX_LANES 32
+#define BLOCK     64 /* a multiple of LANES */
 
 static double joined(const double lanes[LANES])
 {
@@ -20,33 +28,54 @@ static double joined(const double lanes[LANES])
 
 static cconv_real max(size_t n, const cconv_real *x)
 {
-    cconv_real lanes[LANES], most = x[0];
+    cconv_real lanes[MAX_LANES], most = x[0];
     size_t i = 0;
 
-    for (size_t j = 0; j < LANES; j++)
+    for (size_t j = 0; j < MAX_LANES; j++)
         lanes[j] = x[0];
-    for (; i + LANES <= n; i += LANES) {
-        for (size_t j = 0; j < LANES; j++)
+    for (; i + MAX_LANES <= n; i += MAX_LANES) {
+        for (size_t j = 0; j < MAX_LANES; j++)
             lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
     }
     for (; i < n; i++)
         most = x[i] > most ? x[i] : most;
-    for (size_t j = 0; j < LANES; j++)
+    for (size_t j = 0; j < MAX_LANES; j++)
         most = lanes[j] > most ? lanes[j] : most;
     return most;
 }
 
+static void exp_run(size_t n, const cconv_real *x, cconv_real max_value, cconv_real *y)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = cconv_exp(x[i] - max_value);
+}
+
+static inline void add_run(size_t n, const cconv_real *x, double lanes[LANES])
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] += (double)x[i + j];
+    }
+    for (; i < n; i++)
+        lanes[i % LANES] += (double)x[i];
+}
+
 static double exp_sum(size_t n, const cconv_real *x, cconv_real max_value, cconv_real *y)
 {
-    double sum = 0; /* one chain: the exponentials take longer than the additions */
+    double lanes[LANES] = { 0 };
+    cconv_real block[BLOCK];
 
-    for (size_t i = 0; i < n; i++) {
-        const cconv_real e = cconv_math_exp(x[i] - max_value);
-        sum += (double)e;
-        if (y != NULL)
-            y[i] = e;
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const size_t count = CCONV_MIN(n - i, BLOCK);
+        cconv_real *const e = y != NULL ? y + i : block;
+
+        exp_run(count, x + i, max_value, e);
+        add_run(count, e, lanes);
     }
-    return sum;
+    return joined(lanes);
 }
 
 static double dot(size_t n, const cconv_real *x, const cconv_real *y)
@@ -66,15 +95,17 @@ static double dot(size_t n, const cconv_real *x, const cconv_real *y)
 static void softmax_backward(size_t n, cconv_real dot_value, const cconv_real *y,
                              const cconv_real *dy, cconv_real *dx)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         dx[i] = y[i] * (dy[i] - dot_value);
 }
 
+/* t (log_sum - z), or 0 where t is 0, whatever z. */
 static inline double entropy_term(double log_sum, cconv_real z, cconv_real t)
 {
     const double term = (double)t * (log_sum - (double)z);
 
-    return t != 0 ? term : 0;
+    return cconv_choose_double((double)t != 0, term, 0);
 }
 
 static double cross_entropy(size_t n, double log_sum, const cconv_real *z, const cconv_real *t,
@@ -100,6 +131,7 @@ static double cross_entropy(size_t n, double log_sum, const cconv_real *z, const
 static void cross_entropy_backward(size_t n, cconv_real factor, cconv_real total,
                                    const cconv_real *p, const cconv_real *t, cconv_real *dz)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         dz[i] = factor * (total * p[i] - t[i]);
 }
@@ -127,31 +159,53 @@ static void square_backward(size_t n, cconv_real factor, const cconv_real *x, co
 {
     const cconv_real twice = 2 * factor;
 
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         dx[i] = twice * (x[i] - t[i]);
 }
 
+/* log(1 + exp(-|x|)) */
+static void softplus_run(size_t n, const cconv_real *x, cconv_real *y)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = cconv_log_1p(cconv_exp(-cconv_math_abs(x[i])));
+}
+
+static inline double sigmoid_term(cconv_real x, cconv_real t, cconv_real softplus)
+{
+    const cconv_real positive = x > 0 ? x : 0;
+
+    return (double)positive - (double)x * (double)t + (double)softplus;
+}
+
 static double sigmoid(size_t n, const cconv_real *x, const cconv_real *t)
 {
-    double sum = 0;
+    double lanes[LANES] = { 0 };
+    cconv_real softplus[BLOCK];
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        const cconv_real positive = x[i] > 0 ? x[i] : 0;
-        /* In double the logarithm needs no log1p, and takes half its time. */
-        const double rest = log(1 + (double)cconv_math_exp(-cconv_math_abs(x[i])));
-        sum += (double)positive - (double)x[i] * (double)t[i] + rest;
+    for (; i + BLOCK <= n; i += BLOCK) {
+        softplus_run(BLOCK, x + i, softplus);
+        for (size_t b = 0; b < BLOCK; b += LANES)
+            for (size_t j = 0; j < LANES; j++)
+                lanes[j] += sigmoid_term(x[i + b + j], t[i + b + j], softplus[b + j]);
     }
-    return sum;
+    softplus_run(n - i, x + i, softplus);
+    for (size_t b = 0; b < n - i; b++)
+        lanes[b % LANES] += sigmoid_term(x[i + b], t[i + b], softplus[b]);
+    return joined(lanes);
 }
 
 static void sigmoid_backward(size_t n, cconv_real factor, const cconv_real *x, const cconv_real *t,
                              cconv_real *dx)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        dx[i] = factor * (1 / (1 + cconv_math_exp(-x[i])) - t[i]);
+        dx[i] = factor * (cconv_sigmoid(x[i]) - t[i]);
 }
 
-void cconv_loss_init_ref(struct cconv_loss_kernels *k)
+void CCONV_SET(cconv_loss_init)(struct cconv_loss_kernels *k)
 {
     k->max = max;
     k->exp_sum = exp_sum;

@@ -7,16 +7,19 @@
  */
 #include "kernels/norm.h"
 
+#include "kernels/ref/set.h"
 #include "kernels/ref/strip.h"
 
 static void sum_row(size_t n, const cconv_real *x, double *sum)
 {
+    CCONV_INDEPENDENT
     for (size_t j = 0; j < n; j++)
         sum[j] += (double)x[j];
 }
 
 static void square_row(size_t n, const cconv_real *x, const double *mean, double *sum)
 {
+    CCONV_INDEPENDENT
     for (size_t j = 0; j < n; j++) {
         const double d = (double)x[j] - mean[j];
         sum[j] += d * d;
@@ -25,8 +28,9 @@ static void square_row(size_t n, const cconv_real *x, const double *mean, double
 
 static void strip_means(const struct cconv_strip *s, size_t rows, const cconv_real *x, double *mean)
 {
-    double sum[CCONV_STRIP] = { 0 };
+    double sum[CCONV_STRIP];
 
+    cconv_strip_zero(s, sum);
     for (size_t r = 0; r < s->rows; r++)
         sum_row(s->width, x + r * s->pitch, sum);
     sum_row(s->tail, x + s->rows * s->pitch, sum);
@@ -38,8 +42,9 @@ static void strip_means(const struct cconv_strip *s, size_t rows, const cconv_re
 static void strip_squares(const struct cconv_strip *s, const cconv_real *x, const double *mean,
                           double *m2)
 {
-    double sum[CCONV_STRIP] = { 0 }, center[CCONV_STRIP];
+    double sum[CCONV_STRIP], center[CCONV_STRIP];
 
+    cconv_strip_zero(s, sum);
     for (size_t j = 0; j < s->width; j++)
         center[j] = mean[s->first + j % s->channels];
     for (size_t r = 0; r < s->rows; r++)
@@ -62,6 +67,7 @@ static void moments(size_t rows, size_t channels, const cconv_real *x, double *m
 static void forward_row(size_t n, const cconv_real *mean, const cconv_real *scale,
                         const cconv_real *shift, const cconv_real *x, cconv_real *y)
 {
+    CCONV_INDEPENDENT
     for (size_t j = 0; j < n; j++)
         y[j] = (x[j] - mean[j]) * scale[j] + shift[j];
 }
@@ -86,6 +92,7 @@ static void forward(size_t rows, size_t channels, const cconv_real *mean, const 
 static void affine_row(size_t n, const cconv_real *scale, const cconv_real *shift,
                        const cconv_real *x, cconv_real *y)
 {
+    CCONV_INDEPENDENT
     for (size_t j = 0; j < n; j++)
         y[j] = x[j] * scale[j] + shift[j];
 }
@@ -109,6 +116,7 @@ static void affine(size_t rows, size_t channels, const cconv_real *scale, const 
 static void backward_sums_row(size_t n, const cconv_real *mean, const cconv_real *x,
                               const cconv_real *dy, double *sum_dy, double *sum_xdy)
 {
+    CCONV_INDEPENDENT
     for (size_t j = 0; j < n; j++) {
         sum_dy[j] += (double)dy[j];
         sum_xdy[j] += ((double)x[j] - (double)mean[j]) * (double)dy[j];
@@ -118,12 +126,14 @@ static void backward_sums_row(size_t n, const cconv_real *mean, const cconv_real
 static void backward_sums(size_t rows, size_t channels, const cconv_real *mean, const cconv_real *x,
                           const cconv_real *dy, double *sum_dy, double *sum_xdy)
 {
+    double s1[CCONV_STRIP], s2[CCONV_STRIP];
     cconv_real m[CCONV_STRIP];
     struct cconv_strip s;
 
     for (size_t c = 0; c < channels; c += s.channels) {
-        double s1[CCONV_STRIP] = { 0 }, s2[CCONV_STRIP] = { 0 };
         s = cconv_strip_at(rows, channels, c);
+        cconv_strip_zero(&s, s1);
+        cconv_strip_zero(&s, s2);
         cconv_strip_spread(&s, mean, m);
         for (size_t r = 0; r < s.rows; r++)
             backward_sums_row(s.width, m, x + c + r * s.pitch, dy + c + r * s.pitch, s1, s2);
@@ -140,6 +150,7 @@ struct backward_lanes {
 static void backward_row(size_t n, const struct backward_lanes *l, const cconv_real *x,
                          const cconv_real *dy, cconv_real *dx)
 {
+    CCONV_INDEPENDENT
     for (size_t j = 0; j < n; j++)
         dx[j] = l->scale[j] * (dy[j] - l->offset[j] - (x[j] - l->mean[j]) * l->slope[j]);
 }
@@ -165,7 +176,7 @@ static void backward(size_t rows, size_t channels, const cconv_real *mean, const
     }
 }
 
-void cconv_norm_init_ref(struct cconv_norm_kernels *k)
+void CCONV_SET(cconv_norm_init)(struct cconv_norm_kernels *k)
 {
     k->moments = moments;
     k->forward = forward;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "kernels/ref/set.h"
 #include "kernels/ref/strip.h"
 
 /* True where x takes the place of the largest so far; a NaN, once there, stays. */
@@ -19,6 +20,7 @@ static inline int wins(cconv_real x, cconv_real largest)
 
 static void max_run(size_t n, const cconv_real *x, cconv_real *y)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         y[i] = wins(x[i], y[i]) ? x[i] : y[i];
 }
@@ -29,6 +31,7 @@ static void max_run_arg(size_t n, const cconv_real *x, int32_t tap, cconv_real *
         max_run(n, x, y);
         return;
     }
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const int won = wins(x[i], y[i]);
         y[i] = won ? x[i] : y[i];
@@ -39,6 +42,7 @@ static void max_run_arg(size_t n, const cconv_real *x, int32_t tap, cconv_real *
 static void choose_run(size_t n, const cconv_real *dy, const int32_t *arg, int32_t tap,
                        cconv_real *chosen)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const cconv_real d = dy[i];
         chosen[i] = arg[i] == tap ? d : 0;
@@ -48,6 +52,7 @@ static void choose_run(size_t n, const cconv_real *dy, const int32_t *arg, int32
 static inline void add_run(size_t n, const cconv_real *from, size_t from_step, cconv_real *to,
                            size_t to_step)
 {
+    CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         to[i * to_step] += from[i * from_step];
 }
@@ -129,6 +134,7 @@ static void max_tap_backward(size_t pixels, size_t channels, size_t x_step, cons
         return;
     }
     for (size_t p = 0; p < pixels; p++, dx += x_step, dy += channels, arg += channels) {
+        CCONV_INDEPENDENT
         for (size_t c = 0; c < channels; c++) {
             const cconv_real d = dy[c];
             dx[c] += arg[c] == tap ? d : 0;
@@ -156,29 +162,75 @@ static void add_tap_backward(size_t pixels, size_t channels, size_t x_step, cons
         add_run(channels, dy + p * channels, 1, dx + p * x_step, 1);
 }
 
+/* The columns of a [rows][n] matrix, y and row holding those of row 0. */
+static void max_rows(size_t rows, size_t n, const cconv_real *x, cconv_real *y, int32_t *row)
+{
+    for (size_t r = 1; r < rows; r++)
+        max_run_arg(n, x + r * n, (int32_t)r, y, row);
+}
+
+/* Is the value v of a row `at` what column_max gives, rather than that of another? */
+static int comes_first(cconv_real v, int32_t at, cconv_real other, int32_t other_at)
+{
+    if (v != v || other != other)
+        return v != v && (other == other || at > other_at);
+    return v > other || (v == other && at < other_at);
+}
+
+/* Few channels: several rows read as one, lane j being channel j mod channels. */
+static void column_max_narrow(size_t rows, size_t channels, const cconv_real *x, cconv_real *y,
+                              int32_t *row)
+{
+    const struct cconv_strip s = cconv_strip_at(rows, channels, 0);
+    const size_t fold = s.width / channels;
+    cconv_real most[CCONV_STRIP];
+    int32_t at[CCONV_STRIP] = { 0 };
+
+    memcpy(most, x, s.width * sizeof *most);
+    max_rows(s.rows, s.width, x, most, at);
+    max_run_arg(s.tail, x + s.rows * s.pitch, (int32_t)s.rows, most, at);
+    for (size_t j = 0; j < s.width; j++)
+        at[j] = at[j] * (int32_t)fold + (int32_t)(j / channels);
+    for (size_t j = channels; j < s.width; j++) {
+        const size_t c = j % channels;
+        const int better = comes_first(most[j], at[j], most[c], at[c]);
+
+        most[c] = better ? most[j] : most[c];
+        at[c] = better ? at[j] : at[c];
+    }
+    memcpy(y, most, channels * sizeof *y);
+    if (row != NULL)
+        memcpy(row, at, channels * sizeof *row);
+}
+
 static void column_max(size_t rows, size_t channels, const cconv_real *x, cconv_real *y,
                        int32_t *row)
 {
+    if (channels <= CCONV_FOLD / 2 && rows >= CCONV_FOLD / channels) {
+        column_max_narrow(rows, channels, x, y, row);
+        return;
+    }
     memcpy(y, x, channels * sizeof *y);
     if (row != NULL)
         memset(row, 0, channels * sizeof *row);
-    for (size_t r = 1; r < rows; r++)
-        max_run_arg(channels, x + r * channels, (int32_t)r, y, row);
+    max_rows(rows, channels, x, y, row);
 }
 
 static void sum_row(size_t n, const cconv_real *x, double *sum)
 {
+    CCONV_INDEPENDENT
     for (size_t j = 0; j < n; j++)
         sum[j] += (double)x[j];
 }
 
 static void column_sum(size_t rows, size_t channels, const cconv_real *x, double *sum)
 {
+    double lanes[CCONV_STRIP];
     struct cconv_strip s;
 
     for (size_t c = 0; c < channels; c += s.channels) {
-        double lanes[CCONV_STRIP] = { 0 };
         s = cconv_strip_at(rows, channels, c);
+        cconv_strip_zero(&s, lanes);
         for (size_t r = 0; r < s.rows; r++)
             sum_row(s.width, x + c + r * s.pitch, lanes);
         sum_row(s.tail, x + c + s.rows * s.pitch, lanes);
@@ -202,7 +254,7 @@ static void column_fill(size_t rows, size_t channels, cconv_real factor, const c
     }
 }
 
-void cconv_pool_init_ref(struct cconv_pool_kernels *k)
+void CCONV_SET(cconv_pool_init)(struct cconv_pool_kernels *k)
 {
     k->max_tap = max_tap;
     k->max_tap_backward = max_tap_backward;

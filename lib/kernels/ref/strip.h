@@ -6,7 +6,8 @@
  * them would leave nothing but loop overhead. So narrow matrices are read as
  * wider ones: with 3 channels, 21 rows become one row of 63 lanes, lane j being
  * channel j mod 3. Matrices wider than CCONV_STRIP are done a strip of columns
- * at a time. Either way the per-channel values of a strip fit the first-level cache.
+ * at a time: a few vectors of as many floats fit the first-level cache, and a
+ * strip's part of a row is long enough for memory.
  */
 #ifndef CCONV_KERNELS_REF_STRIP_H
 #define CCONV_KERNELS_REF_STRIP_H
@@ -15,7 +16,8 @@
 
 #include "base/real.h"
 
-#define CCONV_STRIP 64
+#define CCONV_STRIP 512 /* most lanes of a strip */
+#define CCONV_FOLD  64  /* most lanes that several rows are made into */
 
 struct cconv_strip {
     size_t first;    /* channel of lane 0, and where the strip begins in memory */
@@ -30,8 +32,8 @@ static inline struct cconv_strip cconv_strip_at(size_t rows, size_t channels, si
 {
     struct cconv_strip s = { .first = first };
 
-    if (channels <= CCONV_STRIP / 2) {
-        const size_t fold = CCONV_STRIP / channels;
+    if (channels <= CCONV_FOLD / 2) {
+        const size_t fold = CCONV_FOLD / channels;
         s.channels = channels;
         s.rows = rows / fold;
         s.width = fold * channels;
@@ -54,6 +56,12 @@ static inline void cconv_strip_spread(const struct cconv_strip *s, const cconv_r
         lanes[j] = values[s->first + c];
         c = c + 1 < s->channels ? c + 1 : 0;
     }
+}
+
+static inline void cconv_strip_zero(const struct cconv_strip *s, double lanes[CCONV_STRIP])
+{
+    for (size_t j = 0; j < s->width; j++)
+        lanes[j] = 0;
 }
 
 /* sums[c] = sum of the lanes of channel c, in their order. */
