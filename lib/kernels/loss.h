@@ -15,6 +15,10 @@ typedef cconv_real cconv_loss_max_fn(size_t n, const cconv_real *x);
 /* y[i] = exp(x[i] - max); returns the sum. y may be x, or NULL: only the sum is wanted. */
 typedef double cconv_loss_exp_sum_fn(size_t n, const cconv_real *x, cconv_real max, cconv_real *y);
 
+/* y[i] = exp(x[i] - max[i]), sum[i] += y[i]: softmaxes side by side. y may be x. */
+typedef void cconv_loss_exp_sum_lanes_fn(size_t n, const cconv_real *x, const cconv_real *max,
+                                         cconv_real *y, double *sum);
+
 /* Sum of x[i] * y[i]. */
 typedef double cconv_loss_dot_fn(size_t n, const cconv_real *x, const cconv_real *y);
 
@@ -48,6 +52,7 @@ struct cconv_loss_sum {
 struct cconv_loss_kernels {
     cconv_loss_max_fn *max;
     cconv_loss_exp_sum_fn *exp_sum;
+    cconv_loss_exp_sum_lanes_fn *exp_sum_lanes;
     cconv_loss_dot_fn *dot;
     cconv_loss_softmax_backward_fn *softmax_backward;
     cconv_loss_cross_entropy_fn *cross_entropy;

@@ -4,7 +4,8 @@
  *
  * Seen from the axis outwards, every value is a matrix: one row for each index
  * of the axes before, the axis and those behind it being the columns. The
- * output's rows are the inputs' rows side by side.
+ * output's rows are the inputs' rows side by side. Short rows are copied many to
+ * a task, long ones a piece at a time.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -76,8 +77,9 @@ static void copy_columns(size_t rows, size_t columns, const cconv_real *from, si
 struct work {
     const struct cconv_app *app;
     const struct cconv_run *run;
-    struct cconv_split split; /* of rows */
     size_t columns;           /* of the output */
+    size_t pieces;            /* of up to CCONV_CHUNK columns that a row has */
+    struct cconv_split split; /* of rows, or where they have several pieces of these */
 };
 
 static size_t columns(const struct cconv_shape *shape, int32_t axis)
@@ -85,40 +87,101 @@ static size_t columns(const struct cconv_shape *shape, int32_t axis)
     return cconv_shape_span(shape, axis, shape->ndim);
 }
 
-static void forward_task(void *arg, size_t task, size_t slot)
+static void forward_rows(const struct work *w, size_t first, size_t rows)
 {
-    const struct work *w = arg;
-    const size_t r = cconv_split_begin(&w->split, task), rows = cconv_split_count(&w->split, task);
-    cconv_real *to = w->run->y + r * w->columns;
+    cconv_real *to = w->run->y + first * w->columns;
 
-    (void)slot;
     for (int32_t i = 0; i < w->app->input_count; i++) {
         const size_t n = columns(&w->app->in[i], w->app->attr->axis);
-        copy_columns(rows, n, cconv_run_input(w->run, i) + r * n, n, to, w->columns);
+        copy_columns(rows, n, cconv_run_input(w->run, i) + first * n, n, to, w->columns);
         to += n;
     }
 }
 
-static void backward_task(void *arg, size_t task, size_t slot)
+static void backward_rows(const struct work *w, size_t first, size_t rows)
 {
-    const struct work *w = arg;
-    const size_t r = cconv_split_begin(&w->split, task), rows = cconv_split_count(&w->split, task);
-    const cconv_real *from = w->run->dy + r * w->columns;
+    const cconv_real *from = w->run->dy + first * w->columns;
 
-    (void)slot;
     for (int32_t i = 0; i < w->app->input_count; i++) {
         const size_t n = columns(&w->app->in[i], w->app->attr->axis);
         if (w->run->dx[i] != NULL)
-            copy_columns(rows, n, from, w->columns, w->run->dx[i] + r * n, n);
+            copy_columns(rows, n, from, w->columns, w->run->dx[i] + first * n, n);
         from += n;
     }
 }
 
+/* What columns [begin, end) of the output's row share with an input of n columns whose first is
+ * the output's `start`. */
+struct overlap {
+    size_t at; /* in the output's row */
+    size_t in; /* in the input's row */
+    size_t count;
+};
+
+static struct overlap overlap_of(size_t begin, size_t end, size_t start, size_t n)
+{
+    const size_t low = CCONV_MAX(begin, start), high = CCONV_MIN(end, start + n);
+    struct overlap o = { low, low - start, high > low ? high - low : 0 };
+
+    return o;
+}
+
+static void copy_piece(const struct work *w, size_t index, int back)
+{
+    const size_t row = index / w->pieces, begin = index % w->pieces * CCONV_CHUNK;
+    const size_t end = CCONV_MIN(begin + CCONV_CHUNK, w->columns), to = row * w->columns;
+    size_t start = 0, n;
+
+    for (int32_t i = 0; i < w->app->input_count; i++, start += n) {
+        struct overlap o;
+
+        n = columns(&w->app->in[i], w->app->attr->axis);
+        o = overlap_of(begin, end, start, n);
+        if (o.count == 0)
+            continue;
+        if (!back)
+            memcpy(w->run->y + to + o.at, cconv_run_input(w->run, i) + row * n + o.in,
+                   o.count * sizeof(cconv_real));
+        else if (w->run->dx[i] != NULL)
+            memcpy(w->run->dx[i] + row * n + o.in, w->run->dy + to + o.at,
+                   o.count * sizeof(cconv_real));
+    }
+}
+
+static void work_on(const struct work *w, size_t task, int back)
+{
+    const size_t first = cconv_split_begin(&w->split, task);
+    const size_t count = cconv_split_count(&w->split, task);
+
+    if (w->pieces > 1) {
+        for (size_t i = first; i < first + count; i++)
+            copy_piece(w, i, back);
+    } else if (back) {
+        backward_rows(w, first, count);
+    } else {
+        forward_rows(w, first, count);
+    }
+}
+
+static void forward_task(void *arg, size_t task, size_t slot)
+{
+    (void)slot;
+    work_on(arg, task, 0);
+}
+
+static void backward_task(void *arg, size_t task, size_t slot)
+{
+    (void)slot;
+    work_on(arg, task, 1);
+}
+
 static void each_row(const struct cconv_app *app, const struct cconv_run *run, cconv_task_fn *task)
 {
+    const size_t rows = cconv_shape_span(&app->out, 0, app->attr->axis);
     struct work w = { .app = app, .run = run, .columns = columns(&app->out, app->attr->axis) };
 
-    w.split = cconv_split(cconv_shape_span(&app->out, 0, app->attr->axis), w.columns, 1);
+    w.pieces = CCONV_MAX((w.columns + CCONV_CHUNK - 1) / CCONV_CHUNK, 1);
+    w.split = cconv_split(rows * w.pieces, CCONV_MIN(w.columns, CCONV_CHUNK), 1);
     cconv_parallel_run(&app->context->parallel, task, &w, w.split.tasks);
 }
 

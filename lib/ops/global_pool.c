@@ -135,45 +135,47 @@ static coordconv_status max_forward(const struct cconv_app *app, const struct cc
 }
 
 struct max_back {
-    struct cconv_split split; /* of images */
-    size_t pixels, channels;
+    struct cconv_columns cut;
     const int64_t *saved;
     const cconv_real *dy;
     cconv_real *dx;
 };
 
+/* A piece is zero but for the maxima of its image that lie in it. */
+static void max_back_piece(const struct max_back *w, size_t i)
+{
+    const struct cconv_columns *c = &w->cut;
+    const size_t rows = cconv_columns_count(c, i), at = i / c->pieces * c->channels;
+    const int64_t first = (int64_t)(i % c->pieces * c->piece), end = first + (int64_t)rows;
+    cconv_real *dx = w->dx + cconv_columns_begin(c, i) * c->channels;
+
+    memset(dx, 0, rows * c->channels * sizeof *dx);
+    for (size_t k = 0; k < c->channels; k++) {
+        const int64_t pixel = w->saved[at + k];
+
+        if (pixel >= first && pixel < end)
+            dx[(size_t)(pixel - first) * c->channels + k] = w->dy[at + k];
+    }
+}
+
 static void max_back_task(void *arg, size_t task, size_t slot)
 {
     const struct max_back *w = arg;
-    const size_t image = w->pixels * w->channels;
-    size_t n = cconv_split_begin(&w->split, task);
+    size_t i = cconv_split_begin(&w->cut.split, task);
 
     (void)slot;
-    for (const size_t end = n + cconv_split_count(&w->split, task); n < end; n++) {
-        cconv_real *dx = w->dx + n * image;
-        memset(dx, 0, image * sizeof *dx);
-        for (size_t c = 0; c < w->channels; c++) {
-            const size_t at = n * w->channels + c;
-            dx[(size_t)w->saved[at] * w->channels + c] = w->dy[at];
-        }
-    }
+    for (const size_t end = i + cconv_split_count(&w->cut.split, task); i < end; i++)
+        max_back_piece(w, i);
 }
 
 static void max_backward(const struct cconv_app *app, const struct cconv_run *run)
 {
-    const struct cconv_shape *in = &app->in[0];
-    struct max_back w = {
-        .pixels = (size_t)in->dim[1] * (size_t)in->dim[2],
-        .channels = (size_t)in->dim[3],
-        .saved = run->saved,
-        .dy = run->dy,
-        .dx = run->dx[0],
-    };
+    struct max_back w = { .saved = run->saved, .dy = run->dy, .dx = run->dx[0] };
 
     if (w.dx == NULL)
         return;
-    w.split = cconv_split((size_t)in->dim[0], w.pixels * w.channels, 1);
-    cconv_parallel_run(&app->context->parallel, max_back_task, &w, w.split.tasks);
+    cconv_columns_cut(&app->in[0], &w.cut);
+    cconv_parallel_run(&app->context->parallel, max_back_task, &w, w.cut.split.tasks);
 }
 
 const struct cconv_op cconv_op_global_max_pool = {

@@ -33,6 +33,7 @@ CASE(scale, k->eltwise.scale(d->n, FACTOR, d->x, d->out))
 CASE(max, d->sums[0] = (double)k->loss.max(d->n, d->x))
 CASE(exp_sum, d->sums[0] = k->loss.exp_sum(d->n, d->x, FACTOR, d->out))
 CASE(exp_sum_only, d->sums[0] = k->loss.exp_sum(d->n, d->x, FACTOR, NULL))
+CASE(exp_sum_lanes, k->loss.exp_sum_lanes(d->channels, d->x, d->vector, d->out, d->sums))
 CASE(dot, d->sums[0] = k->loss.dot(d->n, d->x, d->y))
 CASE(softmax_backward, k->loss.softmax_backward(d->n, FACTOR, d->x, d->y, d->out))
 CASE(cross_entropy,
@@ -94,6 +95,7 @@ const struct plain_case plain_cases[] = {
     { "max", max, 1, 0, 0, 1 },
     { "exp and sum", exp_sum, 2, 0, 0, 0 },
     { "sum of exp", exp_sum_only, 1, 0, 0, 0 },
+    { "exp and sum, lanes", exp_sum_lanes, 0, 0, 1, 1 },
     { "dot", dot, 2, 0, 0, 0 },
     { "softmax backward", softmax_backward, 3, 0, 0, 0 },
     { "cross-entropy", cross_entropy, 2, 0, 0, 0 },

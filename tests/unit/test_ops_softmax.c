@@ -131,6 +131,40 @@ static void large_softmax(void **state)
     check_large_softmax((int64_t[]){ 2, 30, 41, 3 }, 6, 1230, 3);
     check_large_softmax((int64_t[]){ 2, 9, 1, 1300 }, 2, 9, 1300);
     check_large_softmax((int64_t[]){ 50, 11, 7, 10 }, 8, 10, 1);
+    check_large_softmax((int64_t[]){ 1, 200, 301, 1 }, 6, 60200, 1);
+    check_large_softmax((int64_t[]){ 2, 110, 120, 3 }, 6, 13200, 3);
+    check_large_softmax((int64_t[]){ 2, 3, 1, 40001 }, 8, 40001, 1);
+    check_large_softmax((int64_t[]){ 1, 2, 400, 130 }, 4, 400, 130);
+}
+
+/* Two rows of several pieces each. */
+static void large_softmax_of_two_groups(void **state)
+{
+    const int64_t shape[3] = { 2, 3, 17001 };
+    const size_t row = 17001;
+    struct drive d;
+
+    (void)state;
+    drive_begin(&d, &cconv_op_softmax);
+    d.attr.axes = 5;
+    const cconv_real *x = drive_input(&d, 3, shape);
+    drive_run(&d);
+    for (size_t h = 0; h < 3; h++) {
+        double sum = 0, dot = 0;
+        for (size_t i = 0; i < 2 * row; i++)
+            sum += exp((double)x[(i / row * 3 + h) * row + i % row]);
+        for (size_t i = 0; i < 2 * row; i++) {
+            const size_t at = (i / row * 3 + h) * row + i % row;
+            dot += exp((double)x[at]) / sum * (double)d.dy[at];
+        }
+        for (size_t i = 0; i < 2 * row; i++) {
+            const size_t at = (i / row * 3 + h) * row + i % row;
+            const double y = exp((double)x[at]) / sum, dx = y * ((double)d.dy[at] - dot);
+            assert_true(fabs((double)d.y[at] - y) < 1e-6 * y);
+            assert_true(fabs((double)d.dx[0][at] - dx) < 2e-6 * y);
+        }
+    }
+    drive_end(&d);
 }
 
 /* One value towers above all others; wherever it is, it must be the maximum subtracted. */
@@ -418,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(softmax_over_any_axes),
         cmocka_unit_test(large_softmax),
+        cmocka_unit_test(large_softmax_of_two_groups),
         cmocka_unit_test(softmax_of_one_large_value),
         cmocka_unit_test(bad_softmax),
         cmocka_unit_test(mse),

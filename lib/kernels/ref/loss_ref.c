@@ -78,6 +78,18 @@ static double exp_sum(size_t n, const cconv_real *x, cconv_real max_value, cconv
     return joined(lanes);
 }
 
+static void exp_sum_lanes(size_t n, const cconv_real *x, const cconv_real *max_values,
+                          cconv_real *y, double *sum)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const cconv_real e = cconv_exp(x[i] - max_values[i]);
+
+        y[i] = e;
+        sum[i] += (double)e;
+    }
+}
+
 static double dot(size_t n, const cconv_real *x, const cconv_real *y)
 {
     double lanes[LANES] = { 0 };
@@ -209,6 +221,7 @@ void CCONV_SET(cconv_loss_init)(struct cconv_loss_kernels *k)
 {
     k->max = max;
     k->exp_sum = exp_sum;
+    k->exp_sum_lanes = exp_sum_lanes;
     k->dot = dot;
     k->softmax_backward = softmax_backward;
     k->cross_entropy = cross_entropy;
