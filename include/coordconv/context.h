@@ -54,9 +54,9 @@ enum {
 
 typedef struct coordconv_context_desc {
     uint32_t struct_size;
-    uint32_t max_isa;  /* COORDCONV_ISA_*: use no better set than this; default best */
-    uint64_t seed;     /* of the initial weights; default 0, a seed like any other */
-    int32_t threads;   /* most threads of one call, 1 to 1024; default one per usable processor */
+    uint32_t max_isa; /* COORDCONV_ISA_*: use no better set than this; default best */
+    uint64_t seed;    /* of the initial weights; default 0, a seed like any other */
+    int32_t threads;  /* most threads of one call, 1 to 1024; default one per usable processor */
     uint32_t direct_sums; /* 1: convolutions sum directly, never by Winograd's transforms, which are
                            * faster and round differently (see numerics in the documentation) */
     coordconv_alloc_fn alloc;               /* default aligned_alloc; set alloc and free together */
