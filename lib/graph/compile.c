@@ -94,6 +94,7 @@ static coordconv_status node_shape(coordconv_plan *plan, int32_t i, size_t edge)
         plan->edge_shapes[edge + (size_t)k] = plan->values[node->inputs[k]].shape;
         plan->edge_dtypes[edge + (size_t)k] = plan->values[node->inputs[k]].dtype;
         plan->values[node->inputs[k]].uses++;
+        plan->values[node->inputs[k]].last_use = i;
     }
     n->attr = node->attr;
     n->app = (struct cconv_app){ .op = node->op,

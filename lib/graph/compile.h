@@ -17,13 +17,18 @@ struct cconv_plan_value {
     struct cconv_shape shape;
     int32_t dtype;
     size_t bytes;
-    int32_t root;      /* value in whose memory this one lies; itself as a rule */
-    int32_t uses;      /* inputs of nodes of this plan that read it */
-    int32_t grad_root; /* likewise for its gradient */
-    int32_t grad_uses; /* of these, the ones that send a gradient back */
+    int32_t root;       /* value in whose memory this one lies; itself as a rule */
+    int32_t uses;       /* inputs of nodes of this plan that read it */
+    int32_t last_use;   /* the last of these nodes */
+    int32_t maker;      /* the node that writes it, not later than its own; -1: the caller */
+    int32_t read_until; /* of a root, while fusing: the last node that reads what it now holds */
+    int32_t grad_root;  /* likewise for its gradient */
+    int32_t grad_uses;  /* of these, the ones that send a gradient back */
     uint8_t is_output;
     uint8_t wants_gradient;
-    void *data; /* of a root that is no input: fixed; otherwise set at each run */
+    uint8_t private_so_far; /* nobody reads what the maker's output was before it became this */
+    uint8_t pinned;         /* of a root: what it now holds must not be written over */
+    void *data;             /* of a root that is no input: fixed; otherwise set at each run */
     cconv_real *gradient;
 };
 
@@ -40,9 +45,11 @@ struct cconv_plan_node {
     union cconv_attr attr; /* of the model's node, which may move when the model grows */
     uint8_t used;          /* some output depends on it */
     uint8_t backward;      /* takes part in the backward pass */
-    uint8_t skipped;       /* forward is done by the producer of its input: a fused activation */
+    uint8_t skipped;       /* forward is done by the maker of its value */
     uint8_t packed_once;
-    uint64_t packed_version; /* of the layer's parameters in packed */
+    uint64_t packed_version; /* of the parameters in packed */
+    coordconv_layer *norm;   /* batch norm folded into the weights, borrowed; NULL: none */
+    cconv_real *folded_bias; /* with norm; its weight is scratch of preparing */
     struct cconv_space space;
     struct cconv_run run;
     void *forward_scratch, *backward_scratch; /* run.scratch is one of them */
@@ -77,7 +84,8 @@ struct coordconv_plan {
     size_t parameter_capacity; /* the model may gain layers later */
     size_t gradient_count;     /* elements of the flat gradient buffer */
     cconv_real *gradients;
-    size_t edge_count;               /* inputs of all nodes */
+    char *prepare_scratch; /* weights with a norm folded in, then scratch of an operation */
+    size_t edge_count;     /* inputs of all nodes */
     struct cconv_shape *edge_shapes; /* [edge_count], node after node; the rest alike */
     int32_t *edge_dtypes;
     const void **edge_x;
@@ -114,6 +122,9 @@ void cconv_plan_place(coordconv_plan *plan, char *arena); /* offsets become poin
 coordconv_status cconv_plan_view(const coordconv_plan *plan, int32_t dtype,
                                  const struct cconv_shape *shape, coordconv_tensor *owner,
                                  void *data, coordconv_tensor **out);
+
+/* Bytes of the weights of a node with a norm folded in. */
+size_t cconv_plan_folded_bytes(const struct cconv_plan_node *n);
 
 /* Blocks that layout needs for a graph of so many nodes and edges. */
 size_t cconv_plan_block_count(size_t nodes, size_t edges);

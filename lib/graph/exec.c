@@ -4,6 +4,7 @@
  */
 #include "graph/compile.h"
 #include "ops/eltwise.h"
+#include "ops/fold.h"
 
 static coordconv_status plan_fail(const coordconv_plan *plan, coordconv_status status,
                                   const char *call, const char *text)
@@ -37,18 +38,35 @@ static void *value_data(const coordconv_plan *plan, coordconv_value value)
     return plan->values[plan->values[value].root].data;
 }
 
-static void prepare(struct cconv_plan_node *n)
+static void prepare_node(const coordconv_plan *plan, struct cconv_plan_node *n)
 {
-    uint64_t version;
+    uint64_t version = n->app.layer != NULL ? cconv_layer_version(n->app.layer) : 0;
 
-    if (n->app.op->prepare == NULL)
-        return;
-    version = n->app.layer != NULL ? cconv_layer_version(n->app.layer) : 0;
+    if (n->norm != NULL)
+        version += cconv_layer_version(n->norm);
     if (n->packed_once && n->packed_version == version)
         return;
+    n->run.scratch = plan->prepare_scratch;
+    if (n->norm != NULL) {
+        n->app.weight = (cconv_real *)(void *)plan->prepare_scratch;
+        cconv_fold_norm(&n->app, n->norm, (cconv_real *)(void *)plan->prepare_scratch,
+                        n->folded_bias);
+        n->run.scratch = plan->prepare_scratch + cconv_plan_folded_bytes(n);
+    }
     n->app.op->prepare(&n->app, &n->run);
     n->packed_once = 1;
     n->packed_version = version;
+}
+
+/* Before any node runs: what preparing needs lies where activations will. */
+static void prepare(coordconv_plan *plan)
+{
+    for (int32_t i = 0; i < plan->node_count; i++) {
+        struct cconv_plan_node *n = &plan->nodes[i];
+
+        if (n->used && !n->skipped && n->app.op != NULL && n->app.op->prepare != NULL)
+            prepare_node(plan, n);
+    }
 }
 
 static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
@@ -62,7 +80,6 @@ static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
     if (n->skipped || (node->op->flags & CCONV_ALIAS) != 0)
         return COORDCONV_OK;
     n->run.scratch = n->forward_scratch;
-    prepare(n);
     return node->op->forward(&n->app, &n->run);
 }
 
@@ -92,6 +109,7 @@ coordconv_status coordconv_plan_forward(coordconv_plan *plan)
     if ((st = take_inputs(plan)) != COORDCONV_OK)
         return st;
     plan->forward_done = plan->backward_done = 0;
+    prepare(plan);
     for (int32_t i = 0; i < plan->node_count; i++) {
         if (plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL &&
             (st = forward_node(plan, i)) != COORDCONV_OK)

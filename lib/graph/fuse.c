@@ -1,91 +1,165 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * fuse.c - which values may lie in the memory of another, and which activations
- * the layer before them applies as it stores its sums.
+ * fuse.c - which values lie in the memory of another, and which operations are
+ * done by the one before them: an activation as the sums are stored, a batch
+ * norm at inference by other weights.
  *
- * Values that share memory form a group under one root. A reshape always joins
- * the group of its input. An elementwise operation may overwrite its input when
- * nobody else reads the group: not a second consumer, not the caller (inputs and
- * outputs), not a backward pass.
+ * Values that share memory form a group under one root, and follow each other
+ * there: each is written over the one before. A reshape is its input under
+ * another shape. An elementwise operation may overwrite an input that nobody
+ * reads later, neither forward nor backward nor from outside.
+ *
+ * A fused operation goes further: its input never exists, so nobody else may
+ * ever have read it.
  */
 #include "graph/compile.h"
 
-/* What is known of the group of a root. */
-enum {
-    SHARED = 1,
-    KEPT = 2
-};
-
-static int root_of(const coordconv_plan *plan, coordconv_value value)
+static struct cconv_plan_value *value_of(const coordconv_plan *plan, coordconv_value value)
 {
-    return plan->values[value].root;
+    return &plan->values[value];
 }
 
-static int read_by_others(const coordconv_plan *plan, coordconv_value value)
+static struct cconv_plan_value *root_of(const coordconv_plan *plan, coordconv_value value)
 {
-    const struct cconv_plan_value *v = &plan->values[value];
-
-    return v->uses > 1 || v->is_output || cconv_plan_source(plan, value)->op == NULL;
+    return value_of(plan, value_of(plan, value)->root);
 }
 
-/* The activation kinds a panel kernel applies. */
-static int panel_activation(const struct cconv_app *app)
+/* 1 if the next operation may do away with x: one reader, which is inside the plan, and so for
+ * all that lies between x and the operation that writes it. */
+static int fusable(const coordconv_plan *plan, coordconv_value x)
 {
-    return app->op == &cconv_op_act &&
-           (app->attr->act.kind == CCONV_ACT_RELU || app->attr->act.kind == CCONV_ACT_LEAKY);
+    const struct cconv_plan_value *v = value_of(plan, x);
+
+    return v->maker >= 0 && v->private_so_far && v->uses == 1 && !v->is_output &&
+           !root_of(plan, x)->pinned;
 }
 
-/* Let the producer of x apply the activation `node`, which then has nothing to do forward. */
-static void fuse_activation(coordconv_plan *plan, int32_t node, coordconv_value x)
+/* Value i is what x becomes in its place. */
+static void follow(coordconv_plan *plan, int32_t i, coordconv_value x)
 {
-    struct cconv_plan_node *producer = &plan->nodes[x];
-    const union cconv_attr *attr = plan->nodes[node].app.attr;
+    struct cconv_plan_value *v = value_of(plan, i), *root = root_of(plan, x);
 
-    producer->app.act = (enum cconv_activation)attr->act.kind;
-    producer->app.act_slope = attr->act.slope;
-    plan->nodes[node].skipped = 1;
+    v->root = value_of(plan, x)->root;
+    v->maker = value_of(plan, x)->maker;
+    v->private_so_far = (uint8_t)fusable(plan, x);
+    root->read_until = CCONV_MAX(root->read_until, v->last_use);
 }
 
-/* group[root] holds SHARED and KEPT. It lives in values[].grad_uses until grad.c needs that. */
-static int32_t *group(coordconv_plan *plan, coordconv_value value)
+static void skip(coordconv_plan *plan, int32_t i, coordconv_value x)
 {
-    return &plan->values[root_of(plan, value)].grad_uses;
+    follow(plan, i, x);
+    plan->nodes[i].skipped = 1;
+}
+
+/* The operation that writes x, if it can still take one with `flag` on. */
+static struct cconv_plan_node *open_maker(const coordconv_plan *plan, coordconv_value x,
+                                          uint32_t flag)
+{
+    struct cconv_plan_node *maker;
+
+    if (!fusable(plan, x))
+        return NULL;
+    maker = &plan->nodes[value_of(plan, x)->maker];
+    return (maker->app.op->flags & flag) != 0 && maker->app.act == CCONV_ACT_NONE ? maker : NULL;
+}
+
+/* The channels of a batch norm are those of the layer only if it reads the very output. */
+static int fuse_norm(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    struct cconv_plan_node *maker;
+
+    if (node->op != &cconv_op_batch_norm || plan->training)
+        return 0;
+    maker = open_maker(plan, node->inputs[0], CCONV_FUSES_NORM);
+    if (maker == NULL || maker->norm != NULL || maker != &plan->nodes[node->inputs[0]])
+        return 0;
+    maker->norm = node->layer;
+    skip(plan, i, node->inputs[0]);
+    return 1;
+}
+
+static int fuse_activation(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    const union cconv_attr *attr = plan->nodes[i].app.attr;
+    struct cconv_plan_node *maker;
+
+    if (node->op != &cconv_op_act ||
+        (attr->act.kind != CCONV_ACT_RELU && attr->act.kind != CCONV_ACT_LEAKY))
+        return 0;
+    maker = open_maker(plan, node->inputs[0], CCONV_FUSES_ACT);
+    if (maker == NULL)
+        return 0;
+    maker->app.act = (enum cconv_activation)attr->act.kind;
+    maker->app.act_slope = attr->act.slope;
+    skip(plan, i, node->inputs[0]);
+    return 1;
+}
+
+/* 1 if node i may write over its input k. */
+static int may_overwrite(const coordconv_plan *plan, int32_t i, int32_t k)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    const struct cconv_plan_value *root = root_of(plan, node->inputs[k]);
+
+    if (root->pinned || root->read_until > i || root->bytes < value_of(plan, i)->bytes)
+        return 0;
+    for (int32_t l = 0; l < node->input_count; l++) {
+        if (l != k && root_of(plan, node->inputs[l]) == root)
+            return 0;
+    }
+    return 1;
+}
+
+static void overwrite(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+    const uint32_t flags[2] = { CCONV_IN_PLACE, CCONV_IN_PLACE_1 };
+
+    for (int32_t k = 0; k < CCONV_MIN(node->input_count, 2); k++) {
+        if ((node->op->flags & flags[k]) != 0 && may_overwrite(plan, i, k)) {
+            value_of(plan, i)->root = value_of(plan, node->inputs[k])->root;
+            root_of(plan, i)->read_until = value_of(plan, i)->last_use;
+            return;
+        }
+    }
+}
+
+static void pin_inputs(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+
+    for (int32_t k = 0; k < node->input_count; k++)
+        root_of(plan, node->inputs[k])->pinned = 1;
 }
 
 static void fuse_node(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
     const uint32_t flags = node->op->flags;
-    const coordconv_value x = node->input_count > 0 ? node->inputs[0] : COORDCONV_NO_VALUE;
-    const int kept = plan->training && (flags & CCONV_KEEPS_X) != 0;
 
-    for (int32_t k = 0; k < node->input_count; k++) {
-        if (read_by_others(plan, node->inputs[k]))
-            *group(plan, node->inputs[k]) |= SHARED;
-        if (kept)
-            *group(plan, node->inputs[k]) |= KEPT;
-    }
-    if ((flags & CCONV_ALIAS) != 0) {
-        plan->values[i].root = root_of(plan, x);
-    } else if ((flags & CCONV_IN_PLACE) != 0 && *group(plan, x) == 0 &&
-               plan->values[root_of(plan, x)].bytes >= plan->values[i].bytes) {
-        const struct cconv_plan_node *producer = &plan->nodes[x];
-
-        plan->values[i].root = root_of(plan, x);
-        if (panel_activation(&plan->nodes[i].app) &&
-            (producer->app.op->flags & CCONV_FUSES_ACT) != 0 && producer->app.act == CCONV_ACT_NONE)
-            fuse_activation(plan, i, x);
-    }
-    if (plan->training && (flags & CCONV_KEEPS_Y) != 0)
-        *group(plan, i) |= KEPT;
+    if (plan->training && (flags & CCONV_KEEPS_X) != 0)
+        pin_inputs(plan, i);
+    if ((flags & CCONV_ALIAS) != 0)
+        follow(plan, i, node->inputs[0]);
+    else if (!fuse_norm(plan, i) && !fuse_activation(plan, i))
+        overwrite(plan, i);
+    if (value_of(plan, i)->is_output || (plan->training && (flags & CCONV_KEEPS_Y) != 0))
+        root_of(plan, i)->pinned = 1;
 }
 
 void cconv_plan_fuse(coordconv_plan *plan)
 {
     for (int32_t i = 0; i < plan->node_count; i++) {
-        if (plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL)
+        struct cconv_plan_value *v = &plan->values[i];
+        const int input = cconv_plan_source(plan, i)->op == NULL;
+
+        v->maker = input ? -1 : i;
+        v->pinned = (uint8_t)input;
+        v->private_so_far = 1;
+        v->read_until = v->last_use;
+        if (plan->nodes[i].used && !input)
             fuse_node(plan, i);
     }
-    for (int32_t i = 0; i < plan->node_count; i++)
-        plan->values[i].grad_uses = 0;
 }

@@ -2,22 +2,26 @@
  *
  * layout.c - when each piece of memory is needed, and where in the arena it lies.
  *
- * Time: node i runs forward at i and backward at 2 n - i, so a pass of a
- * training plan is the times 0 .. 2 n; `end` is after all of them. What must
+ * Time: weights are prepared at 0, which is no node's: the first is an input.
+ * Node i runs forward at i and backward at 2 n - i, so a pass of a training
+ * plan is the times 0 .. 2 n; `end` is after all of them. What must
  * outlive a run (packed weights, the gradient buffer, outputs, wanted input
  * gradients) lives until the end; what must live from run to run, from 0 on.
  */
 #include "base/checked.h"
 #include "graph/compile.h"
+#include "ops/fold.h"
 
 /* Blocks of node i are numbered i * BLOCKS_A_NODE + one of these; behind those of
  * all nodes come one for each edge, CCONV_LAYER_MAX_TENSORS for each node's
- * parameters (where a gradient is added to another) and the gradient buffer. */
+ * parameters (where a gradient is added to another), the scratch of preparing and
+ * the gradient buffer. */
 enum {
     VALUE,
     GRADIENT,
     SAVED,
     PACKED,
+    FOLDED,
     FORWARD,
     BACKWARD,
     BLOCKS_A_NODE
@@ -26,7 +30,7 @@ enum {
 size_t cconv_plan_block_count(size_t nodes, size_t edges)
 {
     return cconv_size_add(cconv_size_mul(nodes, BLOCKS_A_NODE + CCONV_LAYER_MAX_TENSORS),
-                          cconv_size_add(edges, 1));
+                          cconv_size_add(edges, 2));
 }
 
 static struct cconv_block_life *node_block(const coordconv_plan *plan, int32_t i, int kind)
@@ -50,6 +54,11 @@ static struct cconv_block_life *param_block(const coordconv_plan *plan, int32_t 
 static struct cconv_block_life *gradients_block(const coordconv_plan *plan)
 {
     return &plan->blocks[plan->block_count - 1];
+}
+
+static struct cconv_block_life *prepare_block(const coordconv_plan *plan)
+{
+    return &plan->blocks[plan->block_count - 2];
 }
 
 static int32_t end_time(const coordconv_plan *plan)
@@ -77,13 +86,20 @@ static int differentiable(const coordconv_plan *plan, int32_t i, int32_t k)
            (k == 0 || (node->op->flags & CCONV_SCALAR_LOSS) == 0);
 }
 
+size_t cconv_plan_folded_bytes(const struct cconv_plan_node *n)
+{
+    return n->norm == NULL
+               ? 0
+               : cconv_size_align(cconv_size_mul(cconv_fold_weights(&n->app), sizeof(cconv_real)));
+}
+
 /* A value lives from its making to its last reading, forward or backward. */
 static void live_values(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
     const struct cconv_plan_value *v = &plan->values[i];
     const uint32_t flags = node->op->flags;
-    const int back = plan->nodes[i].backward;
+    const int back = plan->nodes[i].backward, skipped = plan->nodes[i].skipped;
 
     if (cconv_plan_source(plan, v->root)->op != NULL) /* else it lies in the caller's tensor */
         live(node_block(plan, v->root, VALUE), v->bytes, i,
@@ -93,7 +109,7 @@ static void live_values(coordconv_plan *plan, int32_t i)
     for (int32_t k = 0; k < node->input_count; k++) {
         const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
 
-        if (cconv_plan_source(plan, x->root)->op != NULL)
+        if (!skipped && cconv_plan_source(plan, x->root)->op != NULL)
             live(node_block(plan, x->root, VALUE), x->bytes, i,
                  back && (flags & CCONV_KEEPS_X) != 0 ? backward_time(plan, i) : i);
     }
@@ -114,7 +130,25 @@ static void live_gradients(coordconv_plan *plan, int32_t i)
     }
 }
 
-static coordconv_status live_node(coordconv_plan *plan, int32_t i)
+static void live_packed(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_plan_node *n = &plan->nodes[i];
+    size_t scratch = cconv_size_align(n->space.forward);
+
+    if (n->skipped)
+        return;
+    live(node_block(plan, i, PACKED), cconv_size_align(n->space.packed), 0, end_time(plan));
+    if (n->norm != NULL) {
+        live(node_block(plan, i, FOLDED),
+             cconv_size_align(cconv_size_mul(cconv_fold_channels(&n->app), sizeof(cconv_real))), 0,
+             end_time(plan));
+    }
+    scratch = cconv_size_add(scratch, cconv_plan_folded_bytes(n));
+    if (n->app.op->prepare != NULL)
+        live(prepare_block(plan), scratch, 0, 0);
+}
+
+static void live_node(coordconv_plan *plan, int32_t i)
 {
     struct cconv_plan_node *n = &plan->nodes[i];
     const int32_t now = backward_time(plan, i);
@@ -122,15 +156,15 @@ static coordconv_status live_node(coordconv_plan *plan, int32_t i)
     if (n->app.op->space != NULL)
         n->app.op->space(&n->app, &n->space);
     live_values(plan, i);
-    live(node_block(plan, i, PACKED), cconv_size_align(n->space.packed), 0, end_time(plan));
-    live(node_block(plan, i, FORWARD), cconv_size_align(n->space.forward), i, i);
+    live_packed(plan, i);
+    if (!n->skipped)
+        live(node_block(plan, i, FORWARD), cconv_size_align(n->space.forward), i, i);
     live(node_block(plan, i, SAVED), cconv_size_align(n->space.saved), i,
          n->backward ? now : plan->node_count); /* to the end of the forward pass: see finish */
     if (n->backward) {
         live_gradients(plan, i);
         live(node_block(plan, i, BACKWARD), cconv_size_align(n->space.backward), now, now);
     }
-    return COORDCONV_OK;
 }
 
 /* 1 if going backward nobody has written this gradient before input k of node i does. */
@@ -239,6 +273,8 @@ static void place_node(coordconv_plan *plan, int32_t i, char *arena)
     struct cconv_plan_node *n = &plan->nodes[i];
 
     n->run.packed = place(arena, node_block(plan, i, PACKED));
+    n->folded_bias = place(arena, node_block(plan, i, FOLDED));
+    n->app.bias = n->folded_bias;
     n->run.saved = place(arena, node_block(plan, i, SAVED));
     n->forward_scratch = place(arena, node_block(plan, i, FORWARD));
     n->backward_scratch = place(arena, node_block(plan, i, BACKWARD));
@@ -262,6 +298,7 @@ void cconv_plan_place(coordconv_plan *plan, char *arena)
         v->gradient = place(arena, node_block(plan, v->grad_root, GRADIENT));
     }
     plan->gradients = place(arena, gradients_block(plan));
+    plan->prepare_scratch = place(arena, prepare_block(plan));
     for (int32_t i = 0; i < plan->node_count; i++) {
         if (plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL)
             place_node(plan, i, arena);

@@ -33,7 +33,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_add = {
     .name = "add",
-    .flags = CCONV_IN_PLACE,
+    .flags = CCONV_IN_PLACE | CCONV_IN_PLACE_1,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -13,7 +13,7 @@
 
 #include "base/checked.h"
 #include "ops/common.h"
-#include "ops/layer.h"
+#include "ops/norm.h"
 #include "ops/split.h"
 
 enum {
@@ -104,22 +104,29 @@ static coordconv_status infer(struct cconv_app *app)
     return COORDCONV_OK;
 }
 
+struct cconv_norm_affine cconv_norm_running_affine(const coordconv_layer *norm, size_t channel)
+{
+    const double var = (double)cconv_layer_values(norm, RUNNING_VAR)[channel];
+    const double mean = (double)cconv_layer_values(norm, RUNNING_MEAN)[channel];
+    const double scale = (double)cconv_layer_values(norm, WEIGHT)[channel] /
+                         sqrt(var + norm->attr.batch_norm.epsilon);
+
+    return (struct cconv_norm_affine){ scale, (double)cconv_layer_values(norm, BIAS)[channel] -
+                                                  mean * scale };
+}
+
 /* Inference is y = x * scale + shift: packed holds the two vectors. */
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
     if (app->training)
         return;
     const size_t channels = (size_t)app->attr->batch_norm.channels;
-    const cconv_real *weight = cconv_layer_values(app->layer, WEIGHT);
-    const cconv_real *bias = cconv_layer_values(app->layer, BIAS);
-    const cconv_real *mean = cconv_layer_values(app->layer, RUNNING_MEAN);
-    const cconv_real *var = cconv_layer_values(app->layer, RUNNING_VAR);
     cconv_real *scale = run->packed, *shift = scale + channels;
 
     for (size_t c = 0; c < channels; c++) {
-        const double s = (double)weight[c] / sqrt((double)var[c] + app->attr->batch_norm.epsilon);
-        scale[c] = (cconv_real)s;
-        shift[c] = (cconv_real)((double)bias[c] - (double)mean[c] * s);
+        const struct cconv_norm_affine f = cconv_norm_running_affine(app->layer, c);
+        scale[c] = (cconv_real)f.scale;
+        shift[c] = (cconv_real)f.shift;
     }
 }
 

@@ -220,7 +220,7 @@ static void *at(const struct cconv_run *run, size_t offset)
 
 static const cconv_real *bias_values(const struct cconv_app *app)
 {
-    return cconv_layer_values(app->layer, 1);
+    return app->bias != NULL ? app->bias : cconv_layer_values(app->layer, 1);
 }
 
 /* y = act(init + map of x) of the data or the coordinate part. */
@@ -280,7 +280,8 @@ static void prepare_plane(const struct cconv_app *app, const struct cconv_run *r
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const cconv_real *weight = cconv_layer_values(app->layer, 0);
+    const cconv_real *weight =
+        app->weight != NULL ? app->weight : cconv_layer_values(app->layer, 0);
     struct cconv_conv_geometry g;
     struct packed p;
 
@@ -385,7 +386,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_conv2d = {
     .name = "conv2d",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT,
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM,
     .infer = infer,
     .space = space,
     .prepare = prepare,
@@ -394,7 +395,7 @@ const struct cconv_op cconv_op_conv2d = {
 };
 const struct cconv_op cconv_op_conv_transpose2d = {
     .name = "conv_transpose2d",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT,
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM,
     .infer = infer,
     .space = space,
     .prepare = prepare,

@@ -65,7 +65,8 @@ static void *reverse(const struct cconv_app *app, const struct cconv_corr *c,
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr c = geometry(app);
-    const cconv_real *weight = cconv_layer_values(app->layer, 0);
+    const cconv_real *weight =
+        app->weight != NULL ? app->weight : cconv_layer_values(app->layer, 0);
 
     cconv_corr_gather_pack(app->context, &c, weight, run->packed);
     if (app->training)
@@ -75,7 +76,9 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr c = geometry(app);
-    const struct cconv_corr_init init = { .values = cconv_layer_values(app->layer, 1) };
+    const struct cconv_corr_init init = {
+        .values = app->bias != NULL ? app->bias : cconv_layer_values(app->layer, 1)
+    };
 
     cconv_corr_gather(app->context, &c, run->packed, run->x[0], init, app->act,
                       (cconv_real)app->act_slope, run->y, run->scratch);
@@ -98,7 +101,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_linear = {
     .name = "linear",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT,
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM,
     .infer = infer,
     .space = space,
     .prepare = prepare,

@@ -36,7 +36,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_multiply = {
     .name = "multiply",
-    .flags = CCONV_KEEPS_X | CCONV_IN_PLACE,
+    .flags = CCONV_KEEPS_X | CCONV_IN_PLACE | CCONV_IN_PLACE_1,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -73,6 +73,9 @@ struct cconv_app {
     int32_t training;             /* mode is COORDCONV_TRAINING */
     enum cconv_activation act; /* applied to the output; only where the op says CCONV_FUSES_ACT */
     double act_slope;
+    /* What stands for the layer's weight (while preparing) and bias where a batch norm behind it
+     * is folded in; only where the op says CCONV_FUSES_NORM. NULL: the layer's own. */
+    const cconv_real *weight, *bias;
 };
 
 /* Bytes an application needs besides inputs, output and gradients. */
@@ -94,11 +97,13 @@ struct cconv_run {
 };
 
 enum {
-    CCONV_KEEPS_X = 1,    /* backward reads the inputs */
-    CCONV_KEEPS_Y = 2,    /* backward reads the output */
-    CCONV_IN_PLACE = 4,   /* forward: y may be x[0]; backward: dx[0] may be dy */
-    CCONV_ALIAS = 8,      /* y is x[0] under another shape: nothing to compute at all */
-    CCONV_FUSES_ACT = 16, /* forward applies app->act (RELU, LEAKY) */
+    CCONV_KEEPS_X = 1,      /* backward reads the inputs */
+    CCONV_KEEPS_Y = 2,      /* backward reads the output */
+    CCONV_IN_PLACE = 4,     /* forward: y may be x[0]; backward: dx[0] may be dy */
+    CCONV_IN_PLACE_1 = 64,  /* forward: y may be x[1] as well */
+    CCONV_FUSES_NORM = 128, /* app->weight and bias are heeded: y may be scaled per channel */
+    CCONV_ALIAS = 8,        /* y is x[0] under another shape: nothing to compute at all */
+    CCONV_FUSES_ACT = 16,   /* forward applies app->act (RELU, LEAKY) */
     CCONV_SCALAR_LOSS =
         32 /* output is a scalar loss; dy is one value. Input 1, the target, has no gradient */
 };
