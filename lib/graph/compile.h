@@ -48,6 +48,7 @@ struct cconv_plan_node {
     uint8_t skipped;       /* forward is done by the maker of its value */
     uint8_t packed_once;
     uint64_t packed_version; /* of the parameters in packed */
+    coordconv_value add;     /* value added as the output is stored; COORDCONV_NO_VALUE: none */
     coordconv_layer *norm;   /* batch norm folded into the weights, borrowed; NULL: none */
     cconv_real *folded_bias; /* with norm; its weight is scratch of preparing */
     struct cconv_space space;

@@ -76,6 +76,7 @@ static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
 
     for (int32_t k = 0; k < node->input_count; k++)
         n->x[k] = value_data(plan, node->inputs[k]);
+    n->run.add = n->add != COORDCONV_NO_VALUE ? value_data(plan, n->add) : NULL;
     n->run.y = value_data(plan, i);
     if (n->skipped || (node->op->flags & CCONV_ALIAS) != 0)
         return COORDCONV_OK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * fuse.c - which values lie in the memory of another, and which operations are
- * done by the one before them: an activation as the sums are stored, a batch
- * norm at inference by other weights.
+ * done by the one before them: an activation and a residual sum as the sums of
+ * a layer are stored, a batch norm at inference by other weights.
  *
  * Values that share memory form a group under one root, and follow each other
  * there: each is written over the one before. A reshape is its input under
@@ -63,7 +63,8 @@ static struct cconv_plan_node *open_maker(const coordconv_plan *plan, coordconv_
     return (maker->app.op->flags & flag) != 0 && maker->app.act == CCONV_ACT_NONE ? maker : NULL;
 }
 
-/* The channels of a batch norm are those of the layer only if it reads the very output. */
+/* The channels of a batch norm are those of the layer only if it reads the very output, not a
+ * reshape of it. */
 static int fuse_norm(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
@@ -72,7 +73,7 @@ static int fuse_norm(coordconv_plan *plan, int32_t i)
     if (node->op != &cconv_op_batch_norm || plan->training)
         return 0;
     maker = open_maker(plan, node->inputs[0], CCONV_FUSES_NORM);
-    if (maker == NULL || maker->norm != NULL || maker != &plan->nodes[node->inputs[0]])
+    if (maker == NULL || maker != &plan->nodes[node->inputs[0]])
         return 0;
     maker->norm = node->layer;
     skip(plan, i, node->inputs[0]);
@@ -97,19 +98,69 @@ static int fuse_activation(coordconv_plan *plan, int32_t i)
     return 1;
 }
 
-/* 1 if node i may write over its input k. */
+/* 1 if node m may write what it adds, the sum of node i, over `other`: nobody reads the group
+ * of `other` from m on but the sum, m's own inputs included. */
+static int may_add_over(const coordconv_plan *plan, int32_t m, int32_t i, coordconv_value other)
+{
+    const struct cconv_plan_value *root = root_of(plan, other);
+
+    if (root->pinned || root->read_until > i || root->bytes < value_of(plan, i)->bytes)
+        return 0;
+    for (int32_t j = m; j < i; j++) {
+        const struct cconv_node *node = cconv_plan_source(plan, j);
+
+        for (int32_t k = 0; plan->nodes[j].used && k < node->input_count; k++) {
+            if (root_of(plan, node->inputs[k]) == root)
+                return 0;
+        }
+    }
+    return 1;
+}
+
+/* Let the values of m's group, none of which will exist but the last, lie in that of `other`. */
+static void move_group(coordconv_plan *plan, int32_t m, int32_t i, coordconv_value other)
+{
+    const int32_t from = value_of(plan, m)->root;
+
+    for (int32_t j = m; j <= i; j++) {
+        if (value_of(plan, j)->root == from)
+            value_of(plan, j)->root = value_of(plan, other)->root;
+    }
+    root_of(plan, i)->read_until = value_of(plan, i)->last_use;
+}
+
+/* A sum of x and a value that is there before x's maker runs is made by x's maker. */
+static int fuse_add_to(coordconv_plan *plan, int32_t i, coordconv_value x, coordconv_value other)
+{
+    struct cconv_plan_node *maker = open_maker(plan, x, CCONV_FUSES_ADD);
+    const int32_t m = value_of(plan, x)->maker;
+
+    if (maker == NULL || maker->add != COORDCONV_NO_VALUE || value_of(plan, other)->maker >= m ||
+        root_of(plan, other) == root_of(plan, x))
+        return 0;
+    maker->add = other;
+    skip(plan, i, x);
+    if (may_add_over(plan, m, i, other))
+        move_group(plan, m, i, other);
+    return 1;
+}
+
+static int fuse_add(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_node *node = cconv_plan_source(plan, i);
+
+    return node->op == &cconv_op_add && (fuse_add_to(plan, i, node->inputs[0], node->inputs[1]) ||
+                                         fuse_add_to(plan, i, node->inputs[1], node->inputs[0]));
+}
+
+/* 1 if node i may write over its input k. Another input that is the same memory is no
+ * hindrance: each element is read before it is written. */
 static int may_overwrite(const coordconv_plan *plan, int32_t i, int32_t k)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
     const struct cconv_plan_value *root = root_of(plan, node->inputs[k]);
 
-    if (root->pinned || root->read_until > i || root->bytes < value_of(plan, i)->bytes)
-        return 0;
-    for (int32_t l = 0; l < node->input_count; l++) {
-        if (l != k && root_of(plan, node->inputs[l]) == root)
-            return 0;
-    }
-    return 1;
+    return !root->pinned && root->read_until <= i && root->bytes >= value_of(plan, i)->bytes;
 }
 
 static void overwrite(coordconv_plan *plan, int32_t i)
@@ -143,7 +194,7 @@ static void fuse_node(coordconv_plan *plan, int32_t i)
         pin_inputs(plan, i);
     if ((flags & CCONV_ALIAS) != 0)
         follow(plan, i, node->inputs[0]);
-    else if (!fuse_norm(plan, i) && !fuse_activation(plan, i))
+    else if (!fuse_norm(plan, i) && !fuse_add(plan, i) && !fuse_activation(plan, i))
         overwrite(plan, i);
     if (value_of(plan, i)->is_output || (plan->training && (flags & CCONV_KEEPS_Y) != 0))
         root_of(plan, i)->pinned = 1;
@@ -159,6 +210,7 @@ void cconv_plan_fuse(coordconv_plan *plan)
         v->pinned = (uint8_t)input;
         v->private_so_far = 1;
         v->read_until = v->last_use;
+        plan->nodes[i].add = COORDCONV_NO_VALUE;
         if (plan->nodes[i].used && !input)
             fuse_node(plan, i);
     }

@@ -93,6 +93,14 @@ size_t cconv_plan_folded_bytes(const struct cconv_plan_node *n)
                : cconv_size_align(cconv_size_mul(cconv_fold_weights(&n->app), sizeof(cconv_real)));
 }
 
+static void live_until(coordconv_plan *plan, coordconv_value value, int32_t first, int32_t last)
+{
+    const struct cconv_plan_value *v = &plan->values[value];
+
+    if (cconv_plan_source(plan, v->root)->op != NULL) /* else it lies in the caller's tensor */
+        live(node_block(plan, v->root, VALUE), v->bytes, first, last);
+}
+
 /* A value lives from its making to its last reading, forward or backward. */
 static void live_values(coordconv_plan *plan, int32_t i)
 {
@@ -101,18 +109,15 @@ static void live_values(coordconv_plan *plan, int32_t i)
     const uint32_t flags = node->op->flags;
     const int back = plan->nodes[i].backward, skipped = plan->nodes[i].skipped;
 
-    if (cconv_plan_source(plan, v->root)->op != NULL) /* else it lies in the caller's tensor */
-        live(node_block(plan, v->root, VALUE), v->bytes, i,
-             v->is_output                           ? end_time(plan)
-             : back && (flags & CCONV_KEEPS_Y) != 0 ? backward_time(plan, i)
-                                                    : i);
-    for (int32_t k = 0; k < node->input_count; k++) {
-        const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
-
-        if (!skipped && cconv_plan_source(plan, x->root)->op != NULL)
-            live(node_block(plan, x->root, VALUE), x->bytes, i,
-                 back && (flags & CCONV_KEEPS_X) != 0 ? backward_time(plan, i) : i);
-    }
+    live_until(plan, i, i,
+               v->is_output                           ? end_time(plan)
+               : back && (flags & CCONV_KEEPS_Y) != 0 ? backward_time(plan, i)
+                                                      : i);
+    if (plan->nodes[i].add != COORDCONV_NO_VALUE)
+        live_until(plan, plan->nodes[i].add, i, i);
+    for (int32_t k = 0; !skipped && k < node->input_count; k++)
+        live_until(plan, node->inputs[k], i,
+                   back && (flags & CCONV_KEEPS_X) != 0 ? backward_time(plan, i) : i);
 }
 
 /* A gradient lives from the first consumer that writes it, going backward, to its producer. */

@@ -66,7 +66,7 @@ struct cconv_panel_forward {
     const cconv_real *init;                  /* NULL: zero */
     ptrdiff_t init_stride;                   /* 0: one bias for all pixels */
     const struct cconv_panel_affine *affine; /* NULL: all pixels start from init */
-    const cconv_real *add;                   /* NULL: nothing */
+    const cconv_real *add;                   /* NULL: nothing; may be c, with its stride */
     ptrdiff_t add_stride;
     cconv_real *c;
     ptrdiff_t c_stride;

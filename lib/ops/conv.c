@@ -302,12 +302,12 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
     const struct packed *p = run->packed;
     struct cconv_corr_affine plane;
     struct cconv_conv_geometry g;
-    struct cconv_corr_init init = { .values = bias_values(app) };
+    struct cconv_corr_init init = { .values = bias_values(app), .add = run->add };
 
     cconv_conv_geometry(app, &g);
     if (p->has_plane) {
         plane = cconv_position_plane(&p->position, at(run, p->plane));
-        init = (struct cconv_corr_init){ .affine = &plane };
+        init = (struct cconv_corr_init){ .affine = &plane, .add = run->add };
     }
     if (p->has_map) {
         init.values = at(run, p->map);
@@ -386,7 +386,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_conv2d = {
     .name = "conv2d",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM,
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
     .infer = infer,
     .space = space,
     .prepare = prepare,
@@ -395,7 +395,7 @@ const struct cconv_op cconv_op_conv2d = {
 };
 const struct cconv_op cconv_op_conv_transpose2d = {
     .name = "conv_transpose2d",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM,
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
     .infer = infer,
     .space = space,
     .prepare = prepare,

@@ -48,7 +48,7 @@ struct cconv_corr_affine {
  * batch; values NULL: zero. Where affine holds, the map is not read but in a
  * band along the border, which cconv_corr_*_band writes; a scatter by strides
  * other than 1 reads the whole map. add, if not NULL, is a batch of images like
- * the output, added before the activation. */
+ * the output, added before the activation; it may be the output. */
 struct cconv_corr_init {
     const cconv_real *values;
     int is_map;

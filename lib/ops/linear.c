@@ -77,7 +77,8 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
 {
     const struct cconv_corr c = geometry(app);
     const struct cconv_corr_init init = {
-        .values = app->bias != NULL ? app->bias : cconv_layer_values(app->layer, 1)
+        .values = app->bias != NULL ? app->bias : cconv_layer_values(app->layer, 1),
+        .add = run->add,
     };
 
     cconv_corr_gather(app->context, &c, run->packed, run->x[0], init, app->act,
@@ -101,7 +102,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_linear = {
     .name = "linear",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM,
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
     .infer = infer,
     .space = space,
     .prepare = prepare,

@@ -89,6 +89,7 @@ struct cconv_space {
 /* Where the data of one run lies. All real arrays are row-major and 64-byte aligned. */
 struct cconv_run {
     const void *const *x;  /* [input_count] */
+    const cconv_real *add; /* CCONV_FUSES_ADD: added before app->act; may be y; NULL: nothing */
     cconv_real *y;         /* written by forward; for backward only if the op says CCONV_KEEPS_Y */
     const cconv_real *dy;  /* backward */
     cconv_real *const *dx; /* backward: [input_count], written; an entry is NULL where not wanted */
@@ -104,6 +105,7 @@ enum {
     CCONV_FUSES_NORM = 128, /* app->weight and bias are heeded: y may be scaled per channel */
     CCONV_ALIAS = 8,        /* y is x[0] under another shape: nothing to compute at all */
     CCONV_FUSES_ACT = 16,   /* forward applies app->act (RELU, LEAKY) */
+    CCONV_FUSES_ADD = 256,  /* forward adds run->add */
     CCONV_SCALAR_LOSS =
         32 /* output is a scalar loss; dy is one value. Input 1, the target, has no gradient */
 };
