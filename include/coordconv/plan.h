@@ -37,18 +37,23 @@ typedef struct coordconv_plan_desc {
     const char *loss;        /* training: the scalar output to differentiate; default "loss" */
     void *arena; /* 64-byte aligned memory to use instead of allocating; must outlive the plan
                   * and every tensor got from it; default none */
-    size_t arena_bytes; /* its size, at least coordconv_plan_arena_size() */
+    size_t arena_bytes;         /* its size, at least coordconv_plan_arena_size() */
+    const char *const *outputs; /* names of the outputs wanted; default all. In training the loss
+                                 * is computed whether it is among them or not */
+    int32_t output_count;       /* length of outputs */
+    uint32_t reserved;          /* 0 */
 } coordconv_plan_desc;
 
 /**
  * Compile a model. desc may be NULL: inference, batch 1. Inputs and layers that
- * no output (in training: neither the loss nor another output) depends on are
- * left out. Since 0.1.
+ * no wanted output (in training: neither the loss nor a wanted output) depends on
+ * are left out: a model with a loss is run without labels by naming its other
+ * outputs. Since 0.1.
  *
  * Returns COORDCONV_OK, the first error of the model's building, COORDCONV_ERR_ABI,
  * COORDCONV_ERR_INVALID, COORDCONV_ERR_SHAPE (with the node and both shapes in the
- * message), COORDCONV_ERR_DTYPE, COORDCONV_ERR_NOT_FOUND (an input or loss not
- * in the model), COORDCONV_ERR_STATE (a model without outputs) or
+ * message), COORDCONV_ERR_DTYPE, COORDCONV_ERR_NOT_FOUND (an input, output or
+ * loss not in the model), COORDCONV_ERR_STATE (a model without outputs) or
  * COORDCONV_ERR_NOMEM.
  */
 COORDCONV_API coordconv_status coordconv_plan_new(coordconv_model *model,

@@ -17,10 +17,12 @@ static const struct cconv_log *plan_log(const coordconv_plan *plan)
 /* Mark what the outputs depend on. Inputs of a node come before it, so one pass back is enough. */
 static void mark_used(coordconv_plan *plan)
 {
-    for (int32_t i = 0; i < plan->model->output_count; i++) {
-        plan->nodes[plan->model->outputs[i].value].used = 1;
-        plan->values[plan->model->outputs[i].value].is_output = 1;
+    for (int32_t i = 0; i < plan->output_count; i++) {
+        plan->nodes[plan->outputs[i].value].used = 1;
+        plan->values[plan->outputs[i].value].is_output = 1;
     }
+    if (plan->loss != COORDCONV_NO_VALUE)
+        plan->nodes[plan->loss].used = 1;
     for (int32_t i = plan->node_count - 1; i >= 0; i--) {
         const struct cconv_node *node = cconv_plan_source(plan, i);
 

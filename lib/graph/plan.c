@@ -108,7 +108,7 @@ static coordconv_status allocate(coordconv_plan *plan)
 }
 
 /* An empty plan with all its tables. */
-static coordconv_status make(coordconv_model *model, coordconv_plan **out)
+static coordconv_status make(coordconv_model *model, int32_t output_count, coordconv_plan **out)
 {
     coordconv_plan *plan = cconv_alloc(&model->context->allocator, sizeof *plan);
     coordconv_status st;
@@ -118,7 +118,7 @@ static coordconv_status make(coordconv_model *model, coordconv_plan **out)
     atomic_init(&plan->references, 1);
     plan->model = coordconv_model_ref(model);
     plan->node_count = model->node_count;
-    plan->output_count = model->output_count;
+    plan->output_count = output_count;
     plan->loss = COORDCONV_NO_VALUE;
     for (int32_t i = 0; i < model->node_count; i++) {
         plan->edge_count += (size_t)model->nodes[i].input_count;
@@ -132,7 +132,17 @@ static coordconv_status make(coordconv_model *model, coordconv_plan **out)
     return COORDCONV_OK;
 }
 
-static void name_ports(coordconv_plan *plan)
+static const struct cconv_model_output *find_output(const coordconv_model *model, const char *name)
+{
+    for (int32_t i = 0; i < model->output_count; i++) {
+        if (strcmp(model->outputs[i].name, name) == 0)
+            return &model->outputs[i];
+    }
+    return NULL;
+}
+
+/* The names of desc->outputs have been checked. */
+static void name_ports(coordconv_plan *plan, const coordconv_plan_desc *desc)
 {
     int32_t input = 0;
 
@@ -142,9 +152,13 @@ static void name_ports(coordconv_plan *plan)
         if (node->op == NULL)
             plan->inputs[input++] = (struct cconv_plan_port){ .name = node->name, .value = i };
     }
-    for (int32_t i = 0; i < plan->output_count; i++)
-        plan->outputs[i] = (struct cconv_plan_port){ .name = plan->model->outputs[i].name,
-                                                     .value = plan->model->outputs[i].value };
+    for (int32_t i = 0; i < plan->output_count; i++) {
+        const struct cconv_model_output *output = desc->output_count > 0
+                                                      ? find_output(plan->model, desc->outputs[i])
+                                                      : &plan->model->outputs[i];
+
+        plan->outputs[i] = (struct cconv_plan_port){ .name = output->name, .value = output->value };
+    }
 }
 
 static struct cconv_plan_port *find_port(struct cconv_plan_port *ports, int32_t count,
@@ -160,12 +174,12 @@ static struct cconv_plan_port *find_port(struct cconv_plan_port *ports, int32_t 
 static coordconv_status find_loss(coordconv_plan *plan, const coordconv_plan_desc *desc)
 {
     const char *name = desc->loss != NULL ? desc->loss : "loss";
-    const struct cconv_plan_port *port = find_port(plan->outputs, plan->output_count, name);
+    const struct cconv_model_output *output = find_output(plan->model, name);
 
-    if (port == NULL)
+    if (output == NULL)
         return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_NOT_FOUND,
                           "plan: the model has no output \"%s\" to train on", name);
-    plan->loss = port->value;
+    plan->loss = output->value;
     return COORDCONV_OK;
 }
 
@@ -179,6 +193,29 @@ static coordconv_status check_loss(const coordconv_plan *plan)
     return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_SHAPE,
                       "plan: the loss has shape %s, expected one float",
                       cconv_shape_print(&loss->shape, &text));
+}
+
+/* Every name is that of an output, and none is given twice. */
+static coordconv_status check_outputs(const coordconv_model *model, const coordconv_plan_desc *d)
+{
+    const struct cconv_log *log = &model->context->log;
+
+    if (d->output_count > 0 && d->outputs == NULL)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "plan: outputs is NULL, output_count %d",
+                          d->output_count);
+    for (int32_t i = 0; i < d->output_count; i++) {
+        if (d->outputs[i] == NULL)
+            return cconv_fail(log, COORDCONV_ERR_INVALID, "plan: outputs[%d] is NULL", i);
+        if (find_output(model, d->outputs[i]) == NULL)
+            return cconv_fail(log, COORDCONV_ERR_NOT_FOUND, "plan: the model has no output \"%s\"",
+                              d->outputs[i]);
+        for (int32_t k = 0; k < i; k++) {
+            if (strcmp(d->outputs[k], d->outputs[i]) == 0)
+                return cconv_fail(log, COORDCONV_ERR_INVALID, "plan: output \"%s\" is named twice",
+                                  d->outputs[i]);
+        }
+    }
+    return COORDCONV_OK;
 }
 
 static coordconv_status read_desc(const coordconv_model *model, const coordconv_plan_desc *desc,
@@ -203,6 +240,10 @@ static coordconv_status read_desc(const coordconv_model *model, const coordconv_
     if (st == COORDCONV_OK && d->input_count > 0 && d->inputs == NULL)
         st = cconv_fail(log, COORDCONV_ERR_INVALID, "plan: inputs is NULL, input_count %d",
                         d->input_count);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, "plan", "output_count", d->output_count, 0, INT32_MAX);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, "plan", "reserved", d->reserved, 0, 0);
     return st;
 }
 
@@ -218,11 +259,13 @@ static coordconv_status compile(coordconv_model *model, const coordconv_plan_des
     if (model->output_count == 0)
         return cconv_fail(&model->context->log, COORDCONV_ERR_STATE,
                           "plan: the model has no outputs");
-    if ((st = make(model, &plan)) != COORDCONV_OK)
+    if ((st = check_outputs(model, desc)) != COORDCONV_OK ||
+        (st = make(model, desc->output_count > 0 ? desc->output_count : model->output_count,
+                   &plan)) != COORDCONV_OK)
         return st;
     plan->training = desc->mode == COORDCONV_TRAINING;
     plan->input_gradients = plan->training && desc->input_gradients;
-    name_ports(plan);
+    name_ports(plan, desc);
     if (plan->training)
         st = find_loss(plan, desc);
     if (st == COORDCONV_OK && (st = cconv_plan_shapes(plan, desc)) == COORDCONV_OK)
@@ -329,7 +372,7 @@ static coordconv_status no_port(const coordconv_plan *plan, const char *call, co
                                 const char *name)
 {
     return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_NOT_FOUND,
-                      "%s: the model has no %s \"%s\"", call, kind, name);
+                      "%s: the plan has no %s \"%s\"", call, kind, name);
 }
 
 /* A tensor the plan can read without converting. */

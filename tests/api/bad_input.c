@@ -23,6 +23,12 @@ void bad_fields(bad_make_fn *make, const void *good, size_t size, const struct b
 
 void bad_struct_size(bad_make_fn *make, const void *good, size_t size, void (*unmake)(void *made))
 {
+    bad_grown_size(make, good, size, size, unmake);
+}
+
+void bad_grown_size(bad_make_fn *make, const void *good, size_t least, size_t size,
+                    void (*unmake)(void *made))
+{
     static const uint32_t wrong[] = { 0, 1, 4 };
     union {
         uint32_t struct_size;
@@ -38,7 +44,7 @@ void bad_struct_size(bad_make_fn *make, const void *good, size_t size, void (*un
         desc.struct_size = wrong[i];
         refuse(make, &desc, COORDCONV_ERR_ABI, "struct_size");
     }
-    desc.struct_size = (uint32_t)size - 4;
+    desc.struct_size = (uint32_t)least - 4;
     refuse(make, &desc, COORDCONV_ERR_ABI, "struct_size");
     desc.struct_size = UINT32_MAX; /* must be refused before the bytes are looked at */
     refuse(make, &desc, COORDCONV_ERR_ABI, "struct_size");

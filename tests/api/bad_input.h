@@ -46,4 +46,8 @@ void bad_fields(bad_make_fn *make, const void *good, size_t size, const struct b
  * is taken, larger with a set tail is refused. unmake drops what a good call made. */
 void bad_struct_size(bad_make_fn *make, const void *good, size_t size, void (*unmake)(void *made));
 
+/* The same for a descriptor that once had `least` bytes. */
+void bad_grown_size(bad_make_fn *make, const void *good, size_t least, size_t size,
+                    void (*unmake)(void *made));
+
 #endif /* COORDCONV_TESTS_BAD_INPUT_H */

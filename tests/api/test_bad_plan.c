@@ -97,6 +97,9 @@ static void plan_descriptors(void **state)
         BAD(coordconv_plan_desc, mode, -1, INVALID, "-1"),
         BAD(coordconv_plan_desc, input_count, -1, INVALID, "-1"),
         BAD(coordconv_plan_desc, input_gradients, 2, INVALID, "2"),
+        BAD(coordconv_plan_desc, output_count, -1, INVALID, "-1"),
+        BAD(coordconv_plan_desc, output_count, 1, INVALID, "NULL"),
+        BAD(coordconv_plan_desc, reserved, 1, INVALID, "reserved"),
         /* Without its shape, the second axis stays open. */
         BAD(coordconv_plan_desc, input_count, 0, SHAPE, "x"),
     };
@@ -105,7 +108,8 @@ static void plan_descriptors(void **state)
     (void)state;
 
     bad_fields(new_plan, &good, sizeof good, fields, COUNT(fields));
-    bad_struct_size(new_plan, &good, sizeof good, unmake_plan);
+    bad_grown_size(new_plan, &good, offsetof(coordconv_plan_desc, outputs), sizeof good,
+                   unmake_plan);
     d.batch = -3;
     check_refused(void, new_plan(&d, &out), COORDCONV_ERR_INVALID, "-3");
     d.batch = INT64_C(1) << 31;
@@ -176,6 +180,29 @@ static void plan_input_shapes(void **state)
     d = good_desc(COORDCONV_INFERENCE);
     d.batch = INT32_MAX;
     check_refused(void, new_plan(&d, &out), COORDCONV_ERR_SHAPE, "");
+}
+
+static void wanted_outputs(void **state)
+{
+    const struct {
+        const char *name[2];
+        coordconv_status status;
+        const char *text;
+    } cases[] = {
+        { { "z", "y" }, COORDCONV_ERR_NOT_FOUND, "z" },
+        { { "y", "" }, COORDCONV_ERR_NOT_FOUND, "\"\"" },
+        { { "x", "y" }, COORDCONV_ERR_NOT_FOUND, "x" },
+        { { "y", NULL }, COORDCONV_ERR_INVALID, "outputs[1]" },
+        { { "y", "y" }, COORDCONV_ERR_INVALID, "twice" },
+    };
+    coordconv_plan_desc d = good_desc(COORDCONV_INFERENCE);
+    (void)state;
+
+    d.output_count = 2;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        d.outputs = cases[i].name;
+        check_refused(void, new_plan(&d, &out), cases[i].status, cases[i].text);
+    }
 }
 
 static void arenas(void **state)
@@ -726,6 +753,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plan_descriptors),
+        cmocka_unit_test(wanted_outputs),
         cmocka_unit_test(plan_input_shapes),
         cmocka_unit_test(arenas),
         cmocka_unit_test(models_without_a_plan),

@@ -309,6 +309,80 @@ static void unused_parts_are_left_out(void **state)
     coordconv_layer_unref(idle);
 }
 
+/* One output of two: without labels, in less memory, with the same result. */
+static void outputs_not_wanted_are_left_out(void **state)
+{
+    static const char *const wanted[] = { "y" };
+    coordconv_plan_desc desc = {
+        .struct_size = sizeof desc, .batch = N, .outputs = wanted, .output_count = 1
+    };
+    coordconv_layer *conv = new_conv(30);
+    coordconv_model *model = new_model(conv);
+    coordconv_plan *all = new_plan(model, COORDCONV_INFERENCE), *plan = NULL;
+    coordconv_tensor *x = whole_numbers(31), *loss = NULL;
+    (void)state;
+
+    check_ok(coordconv_plan_new(model, &desc, &plan));
+    bind_target(all);
+    check_ok(coordconv_plan_bind(all, "x", x));
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_plan_run(all));
+    check_ok(coordconv_plan_run(plan)); /* "target" is not bound */
+    coordconv_tensor *y = output(plan, "y"), *want = output(all, "y");
+    test_check_same(y, want, "y");
+    check_fails(coordconv_plan_output(plan, "loss", &loss), COORDCONV_ERR_NOT_FOUND, "loss");
+    check_fails(coordconv_plan_bind(plan, "loss", x), COORDCONV_ERR_NOT_FOUND, "loss");
+    bind_target(plan); /* takes it, and has no use for it */
+    check_ok(coordconv_plan_run(plan));
+    coordconv_tensor_unref(y);
+    coordconv_tensor_unref(want);
+    coordconv_plan_unref(plan);
+    coordconv_plan_unref(all);
+    /* A descriptor that ends where it did before it had outputs means all of them. */
+    desc.struct_size = offsetof(coordconv_plan_desc, outputs);
+    check_ok(coordconv_plan_new(model, &desc, &plan));
+    bind_target(plan);
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_plan_run(plan));
+    coordconv_tensor_unref(output(plan, "loss"));
+    coordconv_plan_unref(plan);
+    coordconv_tensor_unref(x);
+    coordconv_model_unref(model);
+    coordconv_layer_unref(conv);
+}
+
+/* Training computes the loss whatever is wanted besides. */
+static void a_loss_that_is_no_wanted_output(void **state)
+{
+    static const char *const wanted[] = { "y" };
+    const coordconv_plan_desc desc = { .struct_size = sizeof desc,
+                                       .mode = COORDCONV_TRAINING,
+                                       .batch = N,
+                                       .outputs = wanted,
+                                       .output_count = 1 };
+    coordconv_layer *conv = new_conv(32);
+    coordconv_model *model = new_model(conv);
+    coordconv_plan *plan[2] = { new_plan(model, COORDCONV_TRAINING), NULL };
+    coordconv_tensor *x = whole_numbers(33), *gradients[2] = { NULL, NULL };
+    (void)state;
+
+    check_ok(coordconv_plan_new(model, &desc, &plan[1]));
+    for (int i = 0; i < 2; i++) {
+        bind_target(plan[i]);
+        check_ok(coordconv_plan_bind(plan[i], "x", x));
+        check_ok(coordconv_plan_run(plan[i]));
+        check_ok(coordconv_plan_gradients(plan[i], &gradients[i]));
+    }
+    test_check_same(gradients[1], gradients[0], "gradients");
+    for (int i = 0; i < 2; i++) {
+        coordconv_tensor_unref(gradients[i]);
+        coordconv_plan_unref(plan[i]);
+    }
+    coordconv_tensor_unref(x);
+    coordconv_model_unref(model);
+    coordconv_layer_unref(conv);
+}
+
 /* A layer behind an output but not behind the loss, and an input likewise: zero gradients. */
 static void gradients_off_the_path_are_zero(void **state)
 {
@@ -609,6 +683,8 @@ int main(void)
         cmocka_unit_test(bound_outputs_of_any_kind),
         cmocka_unit_test(misaligned_layer_tensors),
         cmocka_unit_test(unused_parts_are_left_out),
+        cmocka_unit_test(outputs_not_wanted_are_left_out),
+        cmocka_unit_test(a_loss_that_is_no_wanted_output),
         cmocka_unit_test(gradients_off_the_path_are_zero),
         cmocka_unit_test(handles_in_any_order),
         cmocka_unit_test(outputs_without_an_operation),
