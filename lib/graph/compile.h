@@ -26,6 +26,7 @@ struct cconv_plan_value {
     int32_t grad_uses;  /* of these, the ones that send a gradient back */
     uint8_t is_output;
     uint8_t wants_gradient;
+    uint8_t gradient_begun; /* while laying out: a node nearer to the loss writes its gradient */
     uint8_t private_so_far; /* nobody reads what the maker's output was before it became this */
     uint8_t pinned;         /* of a root: what it now holds must not be written over */
     void *data;             /* of a root that is no input: fixed; otherwise set at each run */

@@ -103,7 +103,9 @@ static coordconv_status list_parameters(coordconv_plan *plan)
     for (int32_t i = 0; i < model->layer_count; i++) {
         coordconv_layer *layer = model->layers[i];
 
-        for (int32_t j = 0; uses_layer(plan, layer) && j < layer->trained; j++) {
+        const int32_t trained = uses_layer(plan, layer) ? layer->trained : 0;
+
+        for (int32_t j = 0; j < trained; j++) {
             struct cconv_plan_parameter *p = &plan->parameters[plan->parameter_count];
 
             p->layer = layer;

@@ -172,47 +172,29 @@ static void live_node(coordconv_plan *plan, int32_t i)
     }
 }
 
-/* 1 if going backward nobody has written this gradient before input k of node i does. */
-static int writes_first(const coordconv_plan *plan, int32_t i, int32_t k)
-{
-    const coordconv_value value = cconv_plan_source(plan, i)->inputs[k];
-
-    for (int32_t j = i; j < plan->node_count; j++) {
-        const struct cconv_node *node = cconv_plan_source(plan, j);
-        const int32_t count = j == i ? k : node->input_count;
-
-        for (int32_t l = 0; plan->nodes[j].backward && l < count; l++) {
-            if (node->inputs[l] == value && differentiable(plan, j, l))
-                return 0;
-        }
-    }
-    return 1;
-}
-
-static int layer_writes_first(const coordconv_plan *plan, int32_t i)
-{
-    for (int32_t j = i + 1; j < plan->node_count; j++) {
-        if (plan->nodes[j].backward &&
-            cconv_plan_source(plan, j)->layer == cconv_plan_source(plan, i)->layer)
-            return 0;
-    }
-    return 1;
-}
-
+/* The first to write a gradient, going backward, writes it to its place; those that follow write
+ * beside it, and it is added. Called from the last node to the first. */
 static void live_sums(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
     const int32_t now = backward_time(plan, i);
 
     for (int32_t k = 0; k < node->input_count; k++) {
-        if (differentiable(plan, i, k) && !writes_first(plan, i, k))
-            live(edge_block(plan, i, k), plan->values[node->inputs[k]].bytes, now, now);
+        struct cconv_plan_value *x = &plan->values[node->inputs[k]];
+
+        if (!differentiable(plan, i, k))
+            continue;
+        if (x->gradient_begun)
+            live(edge_block(plan, i, k), x->bytes, now, now);
+        x->gradient_begun = 1;
     }
     for (int32_t k = 0; node->layer != NULL && k < node->layer->trained; k++) {
-        const size_t count = plan->parameters[plan->nodes[i].parameter + k].count;
+        struct cconv_plan_parameter *p = &plan->parameters[plan->nodes[i].parameter + k];
 
-        if (!layer_writes_first(plan, i))
-            live(param_block(plan, i, k), cconv_size_align(count * sizeof(cconv_real)), now, now);
+        if (p->gradient_begun)
+            live(param_block(plan, i, k), cconv_size_align(p->count * sizeof(cconv_real)), now,
+                 now);
+        p->gradient_begun = 1;
     }
 }
 
@@ -229,7 +211,9 @@ coordconv_status cconv_plan_layout(coordconv_plan *plan)
         if (!plan->nodes[i].used)
             continue;
         live_node(plan, i);
-        if (plan->nodes[i].backward)
+    }
+    for (int32_t i = plan->node_count - 1; i >= 0; i--) {
+        if (plan->nodes[i].backward && cconv_plan_source(plan, i)->op != NULL)
             live_sums(plan, i);
     }
     live(gradients_block(plan),

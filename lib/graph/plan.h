@@ -17,6 +17,7 @@ struct cconv_plan_parameter {
     coordconv_tensor *values; /* borrowed from the layer */
     size_t offset;            /* of its gradient in the gradient buffer, in elements */
     size_t count;             /* elements */
+    int gradient_begun;       /* while laying out, as of a value */
 };
 
 /* All trained parameters in order; *count is 0 for an inference plan. */
