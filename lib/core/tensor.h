@@ -59,6 +59,10 @@ static inline cconv_real *cconv_tensor_reals(const coordconv_tensor *t)
  * stack, with storage NULL: data, dtype, shape and strides are all that is read. */
 void cconv_tensor_copy_elements(coordconv_tensor *dst, const coordconv_tensor *src);
 
+/* The same by all threads of a context. Not from within a task. */
+void cconv_tensor_copy_parallel(coordconv_context *context, coordconv_tensor *dst,
+                                const coordconv_tensor *src);
+
 /* coordconv_tensor_init with a random stream of its own: the same seed gives
  * other numbers for each stream; the public function uses stream 0. */
 coordconv_status cconv_tensor_draw(coordconv_tensor *tensor, int32_t kind, double value,

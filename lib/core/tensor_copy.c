@@ -4,12 +4,15 @@
  *
  * The axes of both tensors are first put in the order in which they lie in the
  * destination, and neighbours that form one run in both are merged. What
- * remains, often one axis, is walked run by run.
+ * remains, often one axis, is walked run by run. Where the innermost axes of the
+ * two differ (channels first to last, or back), what the two span is a matrix
+ * that is turned whole.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "core/tensor.h"
+#include "kernels/turn.h"
 
 /* Two tensors of one shape as nested loops, outermost first; strides in elements. */
 struct walk {
@@ -70,7 +73,7 @@ static void walk_lengthen(struct walk *w)
 }
 
 /* At least one axis comes out, so that every walk has an innermost loop. */
-static void walk_init(struct walk *w, const coordconv_tensor *dst, const coordconv_tensor *src)
+static void walk_make(struct walk *w, const coordconv_tensor *dst, const coordconv_tensor *src)
 {
     w->ndim = 0;
     for (int32_t i = 0; i < dst->shape.ndim; i++) {
@@ -80,14 +83,38 @@ static void walk_init(struct walk *w, const coordconv_tensor *dst, const coordco
     if (w->ndim == 0)
         walk_insert(w, 1, 1, 1);
     walk_merge(w);
-    walk_lengthen(w);
 }
 
-/* Go to the next run: outer is every axis but the innermost. 0 at the end. */
-static int walk_next(const struct walk *w, int64_t index[COORDCONV_MAX_NDIM], int64_t *dst,
-                     int64_t *src)
+/* Put the axis along which src lies side by side next to the innermost, along which dst does;
+ * 0 if there are no two such axes. */
+static int walk_matrix(struct walk *w)
 {
-    for (int32_t i = w->ndim - 2; i >= 0; i--) {
+    const int32_t b = w->ndim - 1;
+    int32_t a = 0;
+
+    while (a < b && w->src[a] != 1)
+        a++;
+    if (a == b || w->dst[b] != 1)
+        return 0;
+
+    const int64_t dim = w->dim[a], dst = w->dst[a], src = w->src[a];
+
+    for (; a < b - 1; a++) {
+        w->dim[a] = w->dim[a + 1];
+        w->dst[a] = w->dst[a + 1];
+        w->src[a] = w->src[a + 1];
+    }
+    w->dim[a] = dim;
+    w->dst[a] = dst;
+    w->src[a] = src;
+    return 1;
+}
+
+/* Go to the next run: outer axes are the first `outer`. 0 at the end. */
+static int walk_next(const struct walk *w, int32_t outer, int64_t index[COORDCONV_MAX_NDIM],
+                     int64_t *dst, int64_t *src)
+{
+    for (int32_t i = outer - 1; i >= 0; i--) {
         *dst += w->dst[i];
         *src += w->src[i];
         if (++index[i] < w->dim[i])
@@ -208,6 +235,50 @@ static void store_integers(int32_t dtype, int64_t n, const union value *values, 
     }
 }
 
+#define CAST(dst_element, src_element)                                                             \
+    do {                                                                                           \
+        const src_element *s = (const src_element *)(const void *)src;                             \
+        dst_element *d = (dst_element *)(void *)dst;                                               \
+        if (dst_stride == 1 && src_stride == 1) {                                                  \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                d[i] = (dst_element)s[i];                                                          \
+        } else {                                                                                   \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                d[i * dst_stride] = (dst_element)s[i * src_stride];                                \
+        }                                                                                          \
+    } while (0)
+
+#define CAST_FROM(src_element)                                                                     \
+    do {                                                                                           \
+        if (dst_type == COORDCONV_F32)                                                             \
+            CAST(float, src_element);                                                              \
+        else                                                                                       \
+            CAST(double, src_element);                                                             \
+    } while (0)
+
+/* One run to floats from any type: C's own conversion is the one wanted. */
+static void convert_to_float(int32_t dst_type, char *dst, int64_t dst_stride, int32_t src_type,
+                             const char *src, int64_t src_stride, int64_t n)
+{
+    switch (src_type) {
+    case COORDCONV_F32:
+        CAST_FROM(float);
+        break;
+    case COORDCONV_F64:
+        CAST_FROM(double);
+        break;
+    case COORDCONV_I32:
+        CAST_FROM(int32_t);
+        break;
+    case COORDCONV_I64:
+        CAST_FROM(int64_t);
+        break;
+    default:
+        assert(src_type == COORDCONV_U8);
+        CAST_FROM(uint8_t);
+    }
+}
+
 /* One run from one type to another. */
 static void convert(int32_t dst_type, char *dst, int64_t dst_stride, int32_t src_type,
                     const char *src, int64_t src_stride, int64_t n)
@@ -216,6 +287,10 @@ static void convert(int32_t dst_type, char *dst, int64_t dst_stride, int32_t src
     const int64_t src_step = src_stride * (int64_t)coordconv_dtype_size(src_type);
     union value values[CHUNK];
 
+    if (is_float(dst_type)) {
+        convert_to_float(dst_type, dst, dst_stride, src_type, src, src_stride, n);
+        return;
+    }
     for (int64_t at = 0; at < n; at += CHUNK) {
         const int64_t count = CCONV_MIN(n - at, CHUNK);
 
@@ -249,31 +324,143 @@ static void move(size_t element, char *dst, int64_t dst_stride, const char *src,
         MOVE(uint64_t);
 }
 
-void cconv_tensor_copy_elements(coordconv_tensor *dst, const coordconv_tensor *src)
+/* A copy under way, or one part of it. */
+struct copy {
+    int32_t dst_type, src_type;
+    char *dst;
+    const char *src;
+    struct walk walk;
+    int matrix;    /* the last two axes are one, to be turned */
+    int32_t split; /* the axis that is cut into parts */
+    int64_t part;  /* indices of a part */
+};
+
+/* From another type: pieces are converted first, still unturned, in cache. */
+static void convert_matrix(const struct copy *c, char *dst, const char *src)
 {
-    const size_t dst_size = coordconv_dtype_size(dst->dtype);
-    const size_t src_size = coordconv_dtype_size(src->dtype);
+    enum {
+        COLUMNS = 16
+    };
+    const struct walk *w = &c->walk;
+    const int32_t a = w->ndim - 2, b = w->ndim - 1;
+    const int64_t src_size = (int64_t)coordconv_dtype_size(c->src_type);
+    uint32_t piece[COLUMNS][CHUNK];
+
+    for (int64_t r = 0; r < w->dim[a]; r += CHUNK) {
+        const int64_t rows = CCONV_MIN(w->dim[a] - r, CHUNK);
+
+        for (int64_t k = 0; k < w->dim[b]; k += COLUMNS) {
+            const int64_t columns = CCONV_MIN(w->dim[b] - k, COLUMNS);
+
+            for (int64_t i = 0; i < columns; i++)
+                convert(c->dst_type, (char *)piece[i], 1, c->src_type,
+                        src + (r + (k + i) * w->src[b]) * src_size, 1, rows);
+            cconv_turn_32((size_t)rows, (size_t)columns, piece[0], CHUNK,
+                          (uint32_t *)(void *)dst + r * w->dst[a] + k, (ptrdiff_t)w->dst[a]);
+        }
+    }
+}
+
+static void copy_matrix(const struct copy *c, char *dst, const char *src)
+{
+    const struct walk *w = &c->walk;
+    const int32_t a = w->ndim - 2, b = w->ndim - 1;
+
+    if (c->dst_type != c->src_type) {
+        convert_matrix(c, dst, src);
+        return;
+    }
+    cconv_turn_32((size_t)w->dim[a], (size_t)w->dim[b], (const uint32_t *)(const void *)src,
+                  (ptrdiff_t)w->src[b], (uint32_t *)(void *)dst, (ptrdiff_t)w->dst[a]);
+}
+
+static void copy_run(const struct copy *c, char *dst, const char *src)
+{
+    const struct walk *w = &c->walk;
+    const int32_t inner = w->ndim - 1;
+
+    if (c->matrix)
+        copy_matrix(c, dst, src);
+    else if (c->dst_type == c->src_type)
+        move(coordconv_dtype_size(c->dst_type), dst, w->dst[inner], src, w->src[inner],
+             w->dim[inner]);
+    else
+        convert(c->dst_type, dst, w->dst[inner], c->src_type, src, w->src[inner], w->dim[inner]);
+}
+
+static void copy_all(const struct copy *c)
+{
+    const int64_t dst_size = (int64_t)coordconv_dtype_size(c->dst_type);
+    const int64_t src_size = (int64_t)coordconv_dtype_size(c->src_type);
     int64_t index[COORDCONV_MAX_NDIM] = { 0 };
     int64_t to = 0, from = 0;
-    struct walk w;
 
+    do {
+        copy_run(c, c->dst + to * dst_size, c->src + from * src_size);
+    } while (walk_next(&c->walk, c->walk.ndim - 1 - c->matrix, index, &to, &from));
+}
+
+/* 0 if there is nothing to copy. */
+static int copy_make(struct copy *c, coordconv_tensor *dst, const coordconv_tensor *src)
+{
     if (dst->storage != NULL)
         cconv_tensor_touch(dst);
     if (cconv_shape_count(&dst->shape) == 0)
+        return 0;
+    *c = (struct copy){
+        .dst_type = dst->dtype, .src_type = src->dtype, .dst = dst->data, .src = src->data
+    };
+    walk_make(&c->walk, dst, src);
+    c->matrix = coordconv_dtype_size(dst->dtype) == 4 && walk_matrix(&c->walk);
+    if (!c->matrix)
+        walk_lengthen(&c->walk);
+    return 1;
+}
+
+void cconv_tensor_copy_elements(coordconv_tensor *dst, const coordconv_tensor *src)
+{
+    struct copy c;
+
+    if (copy_make(&c, dst, src))
+        copy_all(&c);
+}
+
+/* Elements worth a task: some ten microseconds. Parts of a matrix begin at whole blocks. */
+enum {
+    PART_ELEMENTS = 128 * 1024,
+    PART_MULTIPLE = 16
+};
+
+static void copy_part(void *arg, size_t task, size_t slot)
+{
+    struct copy c = *(const struct copy *)arg;
+    const int64_t first = (int64_t)task * c.part;
+    int64_t *dim = &c.walk.dim[c.split];
+
+    (void)slot;
+    *dim = CCONV_MIN(c.part, *dim - first);
+    c.dst += first * c.walk.dst[c.split] * (int64_t)coordconv_dtype_size(c.dst_type);
+    c.src += first * c.walk.src[c.split] * (int64_t)coordconv_dtype_size(c.src_type);
+    copy_all(&c);
+}
+
+void cconv_tensor_copy_parallel(coordconv_context *context, coordconv_tensor *dst,
+                                const coordconv_tensor *src)
+{
+    struct copy c;
+    int64_t slice;
+
+    if (!copy_make(&c, dst, src))
         return;
-    walk_init(&w, dst, src);
-
-    const int32_t inner = w.ndim - 1;
-
-    do {
-        char *d = dst->data + to * (int64_t)dst_size;
-        const char *s = src->data + from * (int64_t)src_size;
-
-        if (dst->dtype == src->dtype)
-            move(dst_size, d, w.dst[inner], s, w.src[inner], w.dim[inner]);
-        else
-            convert(dst->dtype, d, w.dst[inner], src->dtype, s, w.src[inner], w.dim[inner]);
-    } while (walk_next(&w, index, &to, &from));
+    for (int32_t i = 1; i < c.walk.ndim; i++) {
+        if (c.walk.dim[i] > c.walk.dim[c.split])
+            c.split = i;
+    }
+    slice = (int64_t)cconv_shape_count(&dst->shape) / c.walk.dim[c.split];
+    c.part = CCONV_MAX(PART_ELEMENTS / slice, 1);
+    c.part = (c.part + PART_MULTIPLE - 1) / PART_MULTIPLE * PART_MULTIPLE;
+    cconv_parallel_run(&context->parallel, copy_part, &c,
+                       (size_t)((c.walk.dim[c.split] + c.part - 1) / c.part));
 }
 
 coordconv_status coordconv_tensor_copy(coordconv_tensor *dst, const coordconv_tensor *src)

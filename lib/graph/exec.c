@@ -25,7 +25,7 @@ static coordconv_status take_inputs(coordconv_plan *plan)
             return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_STATE,
                               "plan_run: input \"%s\" is not bound", port->name);
         if (port->staging != NULL)
-            cconv_tensor_copy_elements(port->staging, port->bound);
+            cconv_tensor_copy_parallel(cconv_plan_context(plan), port->staging, port->bound);
         plan->values[port->value].data =
             port->staging != NULL ? port->staging->data : port->bound->data;
     }
@@ -96,8 +96,7 @@ static void give_outputs(coordconv_plan *plan)
 
         from.data = value_data(plan, port->value);
         cconv_shape_strides(&v->shape, from.stride);
-        cconv_tensor_copy_elements(port->bound, &from);
-        cconv_tensor_touch(port->bound);
+        cconv_tensor_copy_parallel(cconv_plan_context(plan), port->bound, &from);
     }
 }
 

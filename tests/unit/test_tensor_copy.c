@@ -119,6 +119,116 @@ static void copies_convert_any_types_over_any_strides(void **state)
     }
 }
 
+/* [2, rows, columns] with the last two axes exchanged in memory, inside something larger by
+ * `gap` on both; *whole is what it lies in. */
+static coordconv_tensor *turned(int32_t dtype, int64_t rows, int64_t columns, int64_t gap,
+                                coordconv_tensor **whole)
+{
+    static const int32_t exchanged[3] = { 0, 2, 1 };
+    coordconv_tensor *view, *part, *rest;
+
+    *whole = make(dtype, 3, (int64_t[]){ 2, columns + gap, rows + gap });
+    check_ok(coordconv_tensor_permute(*whole, exchanged, &view));
+    check_ok(coordconv_tensor_slice(view, 1, gap, rows, &part));
+    check_ok(coordconv_tensor_slice(part, 2, 0, columns, &rest));
+    coordconv_tensor_unref(view);
+    coordconv_tensor_unref(part);
+    return rest;
+}
+
+static void check_turned(const coordconv_tensor *got, const coordconv_tensor *want)
+{
+    const int64_t *g = got->stride, *w = want->stride, *dim = got->shape.dim;
+
+    for (int64_t i = 0; i < dim[0]; i++) {
+        for (int64_t r = 0; r < dim[1]; r++) {
+            for (int64_t c = 0; c < dim[2]; c++)
+                assert_true(value_at(got, i * g[0] + r * g[1] + c * g[2]) ==
+                            value_at(want, i * w[0] + r * w[1] + c * w[2]));
+        }
+    }
+}
+
+static void fill_numbers(coordconv_tensor *t)
+{
+    for (int64_t i = 0; i < coordconv_tensor_count(t); i++) {
+        if (t->dtype == COORDCONV_F32)
+            ((float *)(void *)t->data)[i] = (float)(i * 7 % 251);
+        else
+            ((uint8_t *)(void *)t->data)[i] = (uint8_t)(i * 7 % 251);
+    }
+}
+
+static void turn_both_ways(int32_t dtype, int64_t rows, int64_t columns, int64_t gap)
+{
+    coordconv_tensor *whole, *from = turned(dtype, rows, columns, gap, &whole), *whole_to;
+    coordconv_tensor *plain = make(COORDCONV_F32, 3, (int64_t[]){ 2, rows, columns });
+    coordconv_tensor *back = turned(COORDCONV_F32, rows, columns, gap, &whole_to);
+    double outside = 0;
+
+    fill_numbers(whole);
+    check_ok(coordconv_tensor_copy(plain, from));
+    check_turned(plain, from);
+    check_ok(coordconv_tensor_fill(whole_to, 1000));
+    check_ok(coordconv_tensor_copy(back, plain));
+    check_turned(back, plain);
+    for (int64_t i = 0; i < coordconv_tensor_count(whole_to); i++)
+        outside += value_at(whole_to, i) == 1000;
+    assert_true(outside == (double)(coordconv_tensor_count(whole_to) - 2 * rows * columns));
+    coordconv_tensor *all[] = { whole, from, whole_to, plain, back };
+    for (size_t i = 0; i < COUNT(all); i++)
+        coordconv_tensor_unref(all[i]);
+}
+
+/* Every size around the squares and blocks that are turned in one piece. */
+static void matrices_are_turned(void **state)
+{
+    (void)state;
+    for (int64_t rows = 1; rows < 39; rows++) {
+        for (int64_t columns = 1; columns < 39; columns++) {
+            turn_both_ways(COORDCONV_F32, rows, columns, rows * columns % 3);
+            turn_both_ways(COORDCONV_U8, rows, columns, rows * columns % 2);
+        }
+    }
+    turn_both_ways(COORDCONV_U8, 300, 3, 0);
+    turn_both_ways(COORDCONV_U8, 17, 300, 1);
+}
+
+/* All threads together write what one does, whatever is cut. */
+static void parallel_copies_are_copies(void **state)
+{
+    static const int32_t last[4] = { 0, 2, 3, 1 };
+    static const int64_t shapes[][4] = { { 1, 3, 500, 301 },
+                                         { 7, 67, 33, 29 },
+                                         { 3, 2, 1, 1 },
+                                         { 200, 1, 50, 40 },
+                                         { 2, 300000, 1, 1 } };
+    struct test_pool pool = { .threads = 3 };
+    coordconv_context *threads = test_context(3, NULL, &pool);
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        for (int32_t dtype = COORDCONV_F32; dtype <= COORDCONV_U8; dtype += 4) {
+            const int64_t *s = shapes[i];
+            const int64_t shape[4] = { s[0], s[2], s[3], s[1] };
+            coordconv_tensor *planar = make(dtype, 4, s), *view;
+            coordconv_tensor *want = make(COORDCONV_F32, 4, shape);
+            coordconv_tensor *got = make(COORDCONV_F32, 4, shape);
+
+            fill_numbers(planar);
+            check_ok(coordconv_tensor_permute(planar, last, &view));
+            cconv_tensor_copy_elements(want, view);
+            cconv_tensor_copy_parallel(threads, got, view);
+            test_check_same(got, want, "copy");
+            coordconv_tensor *all[] = { planar, view, want, got };
+            for (size_t k = 0; k < COUNT(all); k++)
+                coordconv_tensor_unref(all[k]);
+        }
+    }
+    assert_true(atomic_load(&pool.calls) >= 6);
+    coordconv_context_unref(threads);
+}
+
 /* A slice as destination: what lies between its rows stays. */
 static void copies_leave_gaps_alone(void **state)
 {
@@ -411,6 +521,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(copies_convert_any_types_over_any_strides),
+        TEST(matrices_are_turned),
+        TEST(parallel_copies_are_copies),
         TEST(copies_leave_gaps_alone),
         TEST(copies_read_broadcast_axes),
         TEST(real_to_integer_saturates),
