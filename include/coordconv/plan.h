@@ -75,10 +75,13 @@ COORDCONV_API void coordconv_plan_unref(coordconv_plan *plan);
 /**
  * Bind a tensor to an input or output by name, replacing an earlier one (NULL
  * unbinds). An input that was left out of the plan takes any tensor and reads
- * none. An input is read at each run, an output written at its end. Shapes must
- * be equal; strides and dtype may be any, what is not row-major in the plan's
- * dtype is converted on the way. The plan keeps a reference. What is bound must
- * not be written between a forward pass and its backward pass; binding another
+ * none. An input is read at each run, an output written by each that succeeds.
+ * Shapes must be equal; strides and dtype may be any. What is row-major in the
+ * plan's dtype is read where it is; an output of an inference plan is computed
+ * there too if it is aligned to 64 bytes and overlaps nothing else the plan reads
+ * or writes. All else is converted or copied on the way. The plan keeps a
+ * reference, to a replaced output until the next run. What is bound must not
+ * be written between a forward pass and its backward pass; binding another
  * input in between makes the backward pass fail. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL; memory of the plan's own
@@ -109,8 +112,9 @@ COORDCONV_API coordconv_status coordconv_plan_forward(coordconv_plan *plan);
 COORDCONV_API coordconv_status coordconv_plan_backward(coordconv_plan *plan);
 
 /**
- * The value of an output after a forward pass, as a row-major tensor inside the
- * arena, a reference added: valid until the next run. An output that is an input
+ * The value of an output after a forward pass, as a row-major tensor, a reference
+ * added: valid until the next run. It lies inside the arena, or, where that run
+ * computed it in the tensor bound to an output, in that. An output that is an input
  * under another name or shape is a view of what is bound to that input. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND,

@@ -107,6 +107,7 @@ static coordconv_status node_shape(coordconv_plan *plan, int32_t i, size_t edge)
                                  .in = plan->edge_shapes + edge,
                                  .in_dtype = plan->edge_dtypes + edge,
                                  .training = plan->training };
+    plan->may_fail |= (node->op->flags & CCONV_MAY_FAIL) != 0;
     n->x = plan->edge_x + edge;
     n->dx = plan->edge_dx + edge;
     n->sink_x = plan->edge_sinks + edge;

@@ -18,18 +18,20 @@ struct cconv_plan_value {
     int32_t dtype;
     size_t bytes;
     int32_t root;       /* value in whose memory this one lies; itself as a rule */
+    int32_t grad_root;  /* likewise for its gradient */
     int32_t uses;       /* inputs of nodes of this plan that read it */
-    int32_t last_use;   /* the last of these nodes */
+    int32_t grad_uses;  /* of these, the ones that send a gradient back */
+    int32_t last_use;   /* the last node that reads it */
     int32_t maker;      /* the node that writes it, not later than its own; -1: the caller */
     int32_t read_until; /* of a root, while fusing: the last node that reads what it now holds */
-    int32_t grad_root;  /* likewise for its gradient */
-    int32_t grad_uses;  /* of these, the ones that send a gradient back */
     uint8_t is_output;
     uint8_t wants_gradient;
-    uint8_t gradient_begun; /* while laying out: a node nearer to the loss writes its gradient */
-    uint8_t private_so_far; /* nobody reads what the maker's output was before it became this */
-    uint8_t pinned;         /* of a root: what it now holds must not be written over */
-    void *data;             /* of a root that is no input: fixed; otherwise set at each run */
+    uint8_t gradient_begun;    /* while laying out: a node nearer to the loss writes its gradient */
+    uint8_t private_so_far;    /* nobody reads what the maker's output was before it became this */
+    uint8_t pinned;            /* of a root: what it now holds must not be written over */
+    void *data;                /* of a root: where it lies in this run */
+    void *home;                /* its place in the arena; NULL of an input */
+    coordconv_tensor *outside; /* the bound output it lies in instead, borrowed; NULL: at home */
     cconv_real *gradient;
 };
 
@@ -67,7 +69,10 @@ struct cconv_plan_port {
     const char *name; /* the model's */
     coordconv_value value;
     coordconv_tensor *bound;   /* reference held; NULL: not bound */
-    coordconv_tensor *staging; /* of an input that must be converted */
+    coordconv_tensor *staging; /* of an input that had to be converted; may wait for the next */
+    int staged;                /* what is bound now is converted into it */
+    coordconv_tensor *written; /* of an output: reference to the bound tensor that the last run
+                                * computed its value in; NULL: it lies in the arena */
 };
 
 struct coordconv_plan {
@@ -101,6 +106,8 @@ struct coordconv_plan {
     coordconv_tensor *arena; /* bytes, reference held; its memory is ours or the caller's */
     size_t arena_bytes;
     int32_t forward_done, backward_done;
+    int32_t may_fail;     /* some operation may fail on its data */
+    int32_t bindings_new; /* something was bound since the outputs were last placed */
 };
 
 static inline const struct cconv_node *cconv_plan_source(const coordconv_plan *plan, int32_t i)
@@ -119,6 +126,14 @@ void cconv_plan_fuse(coordconv_plan *plan);
 coordconv_status cconv_plan_differentiate(coordconv_plan *plan);
 coordconv_status cconv_plan_layout(coordconv_plan *plan); /* sets arena_bytes and all offsets */
 void cconv_plan_place(coordconv_plan *plan, char *arena); /* offsets become pointers */
+
+/* 1 if the plan reads or writes this tensor where it is: the port's type, row-major. */
+int cconv_plan_readable(const coordconv_plan *plan, const struct cconv_plan_port *port,
+                        const coordconv_tensor *tensor);
+
+/* Before a run: let outputs be computed in the tensors bound to them where that makes no
+ * difference but a copy less. */
+void cconv_plan_place_outputs(coordconv_plan *plan);
 
 /* A row-major tensor over memory that `owner` keeps alive. */
 coordconv_status cconv_plan_view(const coordconv_plan *plan, int32_t dtype,

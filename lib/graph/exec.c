@@ -24,10 +24,9 @@ static coordconv_status take_inputs(coordconv_plan *plan)
         if (port->bound == NULL)
             return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_STATE,
                               "plan_run: input \"%s\" is not bound", port->name);
-        if (port->staging != NULL)
+        if (port->staged)
             cconv_tensor_copy_parallel(cconv_plan_context(plan), port->staging, port->bound);
-        plan->values[port->value].data =
-            port->staging != NULL ? port->staging->data : port->bound->data;
+        plan->values[port->value].data = port->staged ? port->staging->data : port->bound->data;
     }
     return COORDCONV_OK;
 }
@@ -84,19 +83,30 @@ static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
     return node->op->forward(&n->app, &n->run);
 }
 
+static void give_copy(const coordconv_plan *plan, const struct cconv_plan_value *v,
+                      coordconv_tensor *to)
+{
+    coordconv_tensor from = { .dtype = v->dtype, .shape = v->shape };
+
+    from.data = plan->values[v->root].data;
+    cconv_shape_strides(&v->shape, from.stride);
+    cconv_tensor_copy_parallel(cconv_plan_context(plan), to, &from);
+}
+
 static void give_outputs(coordconv_plan *plan)
 {
     for (int32_t i = 0; i < plan->output_count; i++) {
-        const struct cconv_plan_port *port = &plan->outputs[i];
-
-        if (port->bound == NULL)
-            continue;
+        struct cconv_plan_port *port = &plan->outputs[i];
         const struct cconv_plan_value *v = &plan->values[port->value];
-        coordconv_tensor from = { .dtype = v->dtype, .shape = v->shape };
+        coordconv_tensor *outside = plan->values[v->root].outside;
 
-        from.data = value_data(plan, port->value);
-        cconv_shape_strides(&v->shape, from.stride);
-        cconv_tensor_copy_parallel(cconv_plan_context(plan), port->bound, &from);
+        coordconv_tensor_ref(outside);
+        coordconv_tensor_unref(port->written);
+        port->written = outside;
+        if (port->bound != NULL && port->bound == outside)
+            cconv_tensor_touch(port->bound);
+        else if (port->bound != NULL)
+            give_copy(plan, v, port->bound);
     }
 }
 
@@ -109,6 +119,8 @@ coordconv_status coordconv_plan_forward(coordconv_plan *plan)
     if ((st = take_inputs(plan)) != COORDCONV_OK)
         return st;
     plan->forward_done = plan->backward_done = 0;
+    if (plan->bindings_new)
+        cconv_plan_place_outputs(plan);
     prepare(plan);
     for (int32_t i = 0; i < plan->node_count; i++) {
         if (plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL &&

@@ -283,7 +283,7 @@ void cconv_plan_place(coordconv_plan *plan, char *arena)
     for (int32_t i = 0; i < plan->node_count; i++) {
         struct cconv_plan_value *v = &plan->values[i];
 
-        v->data = place(arena, node_block(plan, v->root, VALUE));
+        v->data = v->home = place(arena, node_block(plan, v->root, VALUE));
         v->gradient = place(arena, node_block(plan, v->grad_root, GRADIENT));
     }
     plan->gradients = place(arena, gradients_block(plan));

@@ -33,6 +33,7 @@ static void free_ports(coordconv_plan *plan, struct cconv_plan_port *ports, int3
     for (int32_t i = 0; ports != NULL && i < count; i++) {
         coordconv_tensor_unref(ports[i].bound);
         coordconv_tensor_unref(ports[i].staging);
+        coordconv_tensor_unref(ports[i].written);
     }
     plan_free(plan, ports, (size_t)count, sizeof *ports);
 }
@@ -375,10 +376,10 @@ static coordconv_status no_port(const coordconv_plan *plan, const char *call, co
                       "%s: the plan has no %s \"%s\"", call, kind, name);
 }
 
-/* A tensor the plan can read without converting. */
-static int readable(const coordconv_tensor *tensor, int32_t dtype)
+int cconv_plan_readable(const coordconv_plan *plan, const struct cconv_plan_port *port,
+                        const coordconv_tensor *tensor)
 {
-    return tensor->dtype == dtype && coordconv_tensor_is_contiguous(tensor);
+    return tensor->dtype == plan->values[port->value].dtype && cconv_tensor_is_row_major(tensor);
 }
 
 static coordconv_status stage_input(coordconv_plan *plan, struct cconv_plan_port *port,
@@ -386,7 +387,7 @@ static coordconv_status stage_input(coordconv_plan *plan, struct cconv_plan_port
 {
     const struct cconv_plan_value *v = &plan->values[port->value];
 
-    if (port->staging != NULL || readable(tensor, v->dtype))
+    if (port->staging != NULL || cconv_plan_readable(plan, port, tensor))
         return COORDCONV_OK;
     return coordconv_tensor_new(cconv_plan_context(plan), v->dtype, v->shape.ndim, v->shape.dim,
                                 &port->staging);
@@ -406,10 +407,10 @@ static coordconv_status check_overlap(const coordconv_plan *plan,
         return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_INVALID,
                           "plan_bind: the tensor for \"%s\" lies in the plan's own arena",
                           port->name);
-    if (!plan->training || (is_input && port->staging != NULL))
+    if (!plan->training || (is_input && !cconv_plan_readable(plan, port, tensor)))
         count = 0;
     for (int32_t i = 0; i < count; i++) {
-        if (others[i].bound != NULL && (is_input || others[i].staging == NULL) &&
+        if (others[i].bound != NULL && (is_input || !others[i].staged) &&
             cconv_tensor_overlap(tensor, others[i].bound))
             return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_INVALID,
                               "plan_bind: the tensors for \"%s\" and \"%s\" overlap", port->name,
@@ -445,6 +446,8 @@ coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
         return st;
     if (tensor != NULL && (st = check_overlap(plan, port, is_input, tensor)) != COORDCONV_OK)
         return st;
+    port->staged = is_input && tensor != NULL && !cconv_plan_readable(plan, port, tensor);
+    plan->bindings_new = 1;
     if (is_input) /* what a backward pass would read is no longer there */
         plan->forward_done = 0;
     coordconv_tensor_ref(tensor);
@@ -495,12 +498,14 @@ coordconv_status coordconv_plan_output(coordconv_plan *plan, const char *name,
         if (plan->inputs[i].value == v->root)
             input = &plan->inputs[i];
     }
+    if (port->written != NULL)
+        return view(plan, v, port->written, port->written->data, out);
     if (input == NULL)
-        return view(plan, v, plan->arena, plan->values[v->root].data, out);
+        return view(plan, v, plan->arena, plan->values[v->root].home, out);
     if (input->bound == NULL) /* an output that is an input under another name */
         return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_STATE,
                           "plan_output: input \"%s\" is not bound", input->name);
-    if (input->staging != NULL)
+    if (input->staged)
         return view(plan, v, input->staging, input->staging->data, out);
     return view(plan, v, input->bound, input->bound->data, out);
 }

@@ -105,6 +105,7 @@ enum {
     CCONV_FUSES_NORM = 128, /* app->weight and bias are heeded: y may be scaled per channel */
     CCONV_ALIAS = 8,        /* y is x[0] under another shape: nothing to compute at all */
     CCONV_FUSES_ACT = 16,   /* forward applies app->act (RELU, LEAKY) */
+    CCONV_MAY_FAIL = 512,   /* forward may fail, on its data */
     CCONV_FUSES_ADD = 256,  /* forward adds run->add */
     CCONV_SCALAR_LOSS =
         32 /* output is a scalar loss; dy is one value. Input 1, the target, has no gradient */

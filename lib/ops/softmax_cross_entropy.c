@@ -184,7 +184,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_softmax_cross_entropy = {
     .name = "softmax_cross_entropy",
-    .flags = CCONV_KEEPS_X | CCONV_SCALAR_LOSS, /* of the inputs, the target */
+    .flags = CCONV_KEEPS_X | CCONV_SCALAR_LOSS | CCONV_MAY_FAIL, /* of the inputs, the target */
     .infer = infer,
     .space = space,
     .forward = forward,
