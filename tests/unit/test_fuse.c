@@ -20,7 +20,8 @@ enum {
     H = 6,
     W = 5,
     C = 4,
-    MOST_PRODUCTS = 9 * (C + 3) /* of one sum in any layer here */
+    WIDTH = 20,                     /* of the wide layers */
+    MOST_PRODUCTS = 9 * (WIDTH + 3) /* of one sum in any layer here */
 };
 
 /* One net under construction. */
@@ -68,6 +69,9 @@ enum {
     LINEAR,
     NORM,
     NORM_B,
+    EXPAND,
+    WIDE,
+    NORM_WIDE,
     ALL_LAYERS
 };
 
@@ -77,7 +81,8 @@ static coordconv_layer *make_conv(coordconv_context *context, const coordconv_co
     coordconv_layer *layer = NULL;
 
     d.struct_size = sizeof d;
-    d.in_channels = d.out_channels = C;
+    d.in_channels = d.in_channels != 0 ? d.in_channels : C;
+    d.out_channels = d.out_channels != 0 ? d.out_channels : C;
     d.kernel[0] = d.kernel[1] = 3;
     d.padding = COORDCONV_SAME;
     check_ok(coordconv_conv2d_new(context, &d, &layer));
@@ -106,6 +111,7 @@ static void make_layers(coordconv_context *context, coordconv_layer *layer[ALL_L
                                            .in_features = C,
                                            .out_features = C };
     const coordconv_batch_norm_desc norm = { .struct_size = sizeof norm, .channels = C };
+    const coordconv_batch_norm_desc wide = { .struct_size = sizeof wide, .channels = WIDTH };
 
     layer[CONV] = make_conv(context, &(coordconv_conv2d_desc){ .coords = COORDCONV_COORDS_XY });
     layer[CONV_B] = make_conv(context, &(coordconv_conv2d_desc){ .coords = 0 });
@@ -120,6 +126,11 @@ static void make_layers(coordconv_context *context, coordconv_layer *layer[ALL_L
     check_ok(coordconv_linear_new(context, &linear, &layer[LINEAR]));
     check_ok(coordconv_batch_norm_new(context, &norm, &layer[NORM]));
     check_ok(coordconv_batch_norm_new(context, &norm, &layer[NORM_B]));
+    layer[EXPAND] = make_conv(context, &(coordconv_conv2d_desc){ .out_channels = WIDTH });
+    layer[WIDE] = make_conv(context, &(coordconv_conv2d_desc){ .coords = COORDCONV_COORDS_XY,
+                                                               .in_channels = WIDTH,
+                                                               .out_channels = WIDTH });
+    check_ok(coordconv_batch_norm_new(context, &wide, &layer[NORM_WIDE]));
     for (int i = 0; i < ALL_LAYERS; i++)
         test_fill_layer(layer[i], 50 + (uint64_t)i);
 }
@@ -320,6 +331,21 @@ static coordconv_value linear_residual(struct net *n, coordconv_value x)
     return relu(n, add(n, apply(n, LINEAR, h), h));
 }
 
+/* Channels enough for the kernels of large layers. */
+static coordconv_value wide_residual(struct net *n, coordconv_value x)
+{
+    const coordconv_value h = relu(n, apply(n, EXPAND, x));
+
+    return relu(n, add(n, h, apply(n, WIDE, h)));
+}
+
+static coordconv_value wide_residual_with_norm(struct net *n, coordconv_value x)
+{
+    const coordconv_value h = relu(n, apply(n, EXPAND, x));
+
+    return relu(n, add(n, h, apply(n, NORM_WIDE, apply(n, WIDE, h))));
+}
+
 struct net_case {
     const char *name;
     coordconv_value (*build)(struct net *n, coordconv_value x);
@@ -355,6 +381,8 @@ static const struct net_case cases[] = {
     { "two_views", two_views, 0, 0, 0 },
     { "read_beside_a_view", read_beside_a_view, 0, 0, 0 },
     { "linear_residual", linear_residual, 3, 3, 0 },
+    { "wide_residual", wide_residual, 3, 3, 0 },
+    { "wide_residual_with_norm", wide_residual_with_norm, 4, 1, 1 },
 };
 
 /* ---- building and running ---- */
