@@ -60,6 +60,7 @@ def measure_all(bench, args):
         bench.start_machine(count)
     for number, shape in enumerate(todo, 1):
         layer = data.Layer(shape, bench.folder)
+        bench.known = {}
         bench.measure_machine()
         for one, isa in (("fwd", "best"), ("fwd+bwd", "best"), ("fwd", "avx2")):
             if ("avx2" if isa == "avx2" else one) in what:

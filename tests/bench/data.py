@@ -11,19 +11,25 @@ def save(folder, name, array):
     array.astype(np.float32).tofile(os.path.join(folder, name))
 
 
+def values(count, seed):
+    """Numbers of -0.5 to 0.5; a long row repeats itself after a number of values that has no
+    divisor in common with any extent."""
+    block = np.random.default_rng(seed).random(min(count, 1000003), np.float32) - 0.5
+    return np.resize(block, count)
+
+
 class Layer:
     """Input, weights and the output's gradient of a shape, also written into a folder:
     x.nhwc, x.nchw, w [O, C + 3, K, K], b, dy.nhwc, dy.nchw."""
 
     def __init__(self, shape, folder):
-        random = np.random.default_rng(1)
         s = self.shape = shape
         os.makedirs(folder, exist_ok=True)
-        self.x = random.random((s.n, s.h, s.w, s.c), np.float32) - 0.5
-        self.dy = random.random((s.n, s.oh, s.ow, s.o), np.float32) - 0.5
+        self.x = values(s.n * s.h * s.w * s.c, 1).reshape(s.n, s.h, s.w, s.c)
+        self.dy = values(s.n * s.oh * s.ow * s.o, 2).reshape(s.n, s.oh, s.ow, s.o)
         fan_in = (s.c + 3) * s.k * s.k
-        self.w = (random.random((s.o, s.c + 3, s.k, s.k), np.float32) - 0.5) * (12 / fan_in) ** 0.5
-        self.b = random.random(s.o, np.float32) - 0.5
+        self.w = values(s.o * fan_in, 3).reshape(s.o, s.c + 3, s.k, s.k) * (12 / fan_in) ** 0.5
+        self.b = values(s.o, 4)
         for name in ("x", "dy"):
             array = getattr(self, name)
             save(folder, name + ".nhwc", array)

@@ -20,6 +20,7 @@ class Effort:
     """How long to measure."""
 
     def __init__(self, quick):
+        self.quick = quick
         self.rounds = 2 if quick else 5
         self.turn = 25 if quick else 200  # milliseconds of a worker's turn
         self.least = 1 if quick else 2    # runs in a turn, however long they are
@@ -31,19 +32,34 @@ def say(*words):
     print(*words, file=sys.stderr, flush=True)
 
 
+def clean(runs):
+    """Milliseconds of the undisturbed runs; of all where there is none."""
+    return [t for t, undisturbed in runs if undisturbed] or [t for t, _ in runs]
+
+
 class Times:
-    """Of one job, over all rounds."""
+    """Of one job, over all rounds: (milliseconds, undisturbed)."""
 
     def __init__(self):
         self.all = []
 
     @property
     def least(self):
-        return min(self.all)
+        return min(clean(self.all))
 
     @property
     def median(self):
-        return statistics.median(self.all)
+        return statistics.median(clean(self.all))
+
+    def entry(self):
+        return {"min": round(self.least, 5), "median": round(self.median, 5),
+                "runs": len(self.all), "undisturbed": sum(ok for _, ok in self.all)}
+
+
+def paired_ratio(over, under):
+    """Median of the ratios of runs that followed each other."""
+    pairs = [(a / b, ok and fine) for (a, ok), (b, fine) in zip(over.all, under.all)]
+    return statistics.median(clean(pairs))
 
 
 class Disagreement(Exception):
@@ -61,6 +77,7 @@ class Bench:
         self.figures = {}      # (figure, threads): best rate of the run, in 1e9 a second
         self.complaints = []   # disagreements and refusals, told at the end
         self.jobs = 0
+        self.known = {}        # what best_of() chose, for other thread counts
 
     def stop(self):
         self.ours.stop()
@@ -86,7 +103,7 @@ class Bench:
         for (figure, threads), work in self.work.items():
             job = "%s-%d" % (figure, threads)
             times, _ = self.machine.time(self.effort.machine, 1, 50, job)
-            rate = work / (min(times[job]) * 1e6)
+            rate = work / (min(clean(times[job])) * 1e6)
             self.figures[figure, threads] = max(rate, self.figures.get((figure, threads), 0))
 
     # ---- jobs ----
@@ -106,7 +123,8 @@ class Bench:
     def best_of(self, worker, variants, check=None, **keys):
         """(job, variant, note) of the fastest variant; the others are dropped."""
         best, seen = None, {}
-        for variant in variants:
+        known = (worker.name, keys["kind"], keys["what"], keys["isa"]) if self.effort.quick else ()
+        for variant in self.known.get(known, variants):
             made = self.try_make(worker, variant=variant, **keys)
             if made is None:
                 continue
@@ -116,21 +134,30 @@ class Bench:
                 worker.ask("drop", job)
                 continue
             seen[layout, note] = variant
-            try:
-                times, _ = worker.time(self.effort.trial, 2, 20, job)
-                if check:
-                    check(worker, job, "%s %s" % (worker.name, variant))
-            except (Failure, Disagreement) as error:
-                self.complaints.append("%s %s, left out: %s" % (worker.name, variant, error))
+            milliseconds = self.trial(worker, job, variant, check, best[0] if best else None)
+            if milliseconds is None:
                 worker.ask("drop", job)
                 continue
-            if best is None or min(times[job]) < best[0]:
-                if best:
-                    worker.ask("drop", best[1])
-                best = min(times[job]), job, variant, note
-            else:
-                worker.ask("drop", job)
+            if best:
+                worker.ask("drop", best[1])
+            best = milliseconds, job, variant, note
+        if best and known:
+            self.known[known] = [best[2]]
         return best[1:] if best else None
+
+    def trial(self, worker, job, variant, check, to_beat):
+        """Milliseconds, or None if it is no better or computes something else."""
+        try:
+            times, _ = worker.time(self.effort.trial, 2, 20, job)
+            milliseconds = min(clean(times[job]))
+            if to_beat is not None and milliseconds >= to_beat:
+                return None
+            if check:
+                check(worker, job)
+            return milliseconds
+        except (Failure, Disagreement) as error:
+            self.complaints.append("%s %s: %s" % (worker.name, variant, error))
+            return None
 
     # ---- outputs ----
 
@@ -163,7 +190,7 @@ class Bench:
             wanted["dw"] = ((s.o, s.c + coords, s.k, s.k),
                             lambda: layer.sample_dw(coords, SAMPLES // 4))
 
-        def check(worker, job, name):
+        def check(worker, job):
             for what, (shape, samples) in wanted.items():
                 try:
                     array = self.read_output(worker, job, what, shape)
@@ -266,17 +293,15 @@ class Bench:
         """Times and what follows from them. Milliseconds are the least of all rounds."""
         record["times"] = {}
         for name, job in named.items():
-            record["times"][name] = {"min": round(times[job].least, 5),
-                                     "median": round(times[job].median, 5),
-                                     "runs": len(times[job].all)}
+            record["times"][name] = times[job].entry()
         least = {name: entry["min"] for name, entry in record["times"].items()}
         record["ours_ms"] = least["ours"]
         record["ours_median_ms"] = record["times"]["ours"]["median"]
         for other in ("conv", "radius"):
             record["ours_%s_ms" % other] = least["ours_" + other]
-        ours, conv, radius = (times[named[n]].all for n in ("ours", "ours_conv", "ours_radius"))
-        record["xy_by_conv"] = round(statistics.median(a / b for a, b in zip(ours, conv)), 4)
-        record["radius_by_conv"] = round(statistics.median(a / b for a, b in zip(radius, conv)), 4)
+        ours, conv, radius = (times[named[n]] for n in ("ours", "ours_conv", "ours_radius"))
+        record["xy_by_conv"] = round(paired_ratio(ours, conv), 4)
+        record["radius_by_conv"] = round(paired_ratio(radius, conv), 4)
         peers = {n: t for n, t in least.items()
                  if not n.startswith("ours") and not n.startswith("plain_")}
         record["best_peer"] = min(peers, key=peers.get) if peers else None
@@ -320,9 +345,7 @@ class Bench:
         for worker, jobs in entrants:
             worker.ask("drop", jobs[0])
         least = {name: times[job].least for name, job in named.items()}
-        record["times"] = {name: {"min": round(times[job].least, 5),
-                                  "median": round(times[job].median, 5),
-                                  "runs": len(times[job].all)} for name, job in named.items()}
+        record["times"] = {name: times[job].entry() for name, job in named.items()}
         record["ours_ms"] = least["ours"]
         torch = {n: t for n, t in least.items() if n != "ours"}
         record["torch_usual_ms"] = least.get("torch-usual")

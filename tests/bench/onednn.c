@@ -170,22 +170,23 @@ static void join_nchw(const struct convolution *job)
 }
 
 /* Image and coordinates, joined, in the layout of the edge. */
-static float *joined_input(const struct convolution *job)
+static float *joined_input(struct convolution *job)
 {
     const struct job_desc *d = &job->desc;
     const size_t q = (size_t)d->coords, c = (size_t)d->c, all = c + q;
     const size_t pixels = (size_t)(d->h * d->w);
     float *coords = worker_coords(d), *joined = worker_floats((size_t)d->n * pixels * all);
+    float *const before = job->join;
 
     for (size_t n = 0; n < (size_t)d->n; n++)
         for (size_t p = 0; p < pixels; p++)
-            for (size_t i = 0; i < all; i++) {
-                const float value = i >= c      ? coords[p * q + i - c]
-                                    : job->nhwc ? job->x[(n * pixels + p) * c + i]
-                                                : job->x[(n * c + i) * pixels + p];
-                joined[job->nhwc ? (n * pixels + p) * all + i : (n * all + i) * pixels + p] = value;
-            }
+            for (size_t i = 0; i < q; i++)
+                joined[job->nhwc ? (n * pixels + p) * all + c + i
+                                 : (n * all + c + i) * pixels + p] = coords[p * q + i];
     free(coords);
+    job->join = joined;
+    (job->nhwc ? join_nhwc : join_nchw)(job);
+    job->join = before;
     return joined;
 }
 

@@ -38,7 +38,7 @@ class Worker:
         return self.ask("make", job, *("%s=%s" % item for item in keys.items()))
 
     def time(self, milliseconds, least, most, *jobs):
-        """{job: [milliseconds]}, and the share of one processor that was used."""
+        """{job: [(milliseconds, undisturbed)]}, and how many processors were busy."""
         words = self.ask("time", milliseconds, least, most, *jobs).split()
         self.wait_until_idle()
         times = {}
@@ -47,7 +47,7 @@ class Worker:
                 times[word] = []
                 at = word
             else:
-                times[at].append(float(word))
+                times[at].append((float(word.rstrip("*")), not word.endswith("*")))
         return times, float(words[0].partition("=")[2])
 
     def wait_until_idle(self):
@@ -103,10 +103,11 @@ class Peer:
 
 AVX2_ONEDNN = {"ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2"}
 
-# oneDNN: layout at the edge, inside, algorithm. `auto` may be either of the others: see tried().
-ONEDNN_FORWARD = ["%s.%s.%s" % (edge, inside, algorithm) for edge in ("nhwc", "nchw")
-                  for inside in ("same", "any") for algorithm in ("direct", "winograd", "auto")
-                  if inside == "any" or algorithm != "winograd"]
+# oneDNN: layout at the edge, inside, algorithm. `auto` is skipped where it says it is
+# one of the others.
+# Without auto each is known to be one thing, but auto knows implementations they do not name.
+ONEDNN_FORWARD = ["nhwc.same.direct", "nhwc.any.direct", "nhwc.any.winograd", "nhwc.any.auto",
+                  "nchw.same.direct", "nchw.any.direct", "nchw.any.winograd", "nchw.any.auto"]
 ONEDNN_PLAIN = ["any.direct", "any.winograd", "any.auto", "nhwc.direct"]
 TORCH_FORWARD = ["cat-nchw", "cat-nhwc", "buffer-nchw", "buffer-nhwc", "jit-nchw", "jit-nhwc"]
 TORCH_BOTH = ["cat-nchw", "cat-nhwc"]

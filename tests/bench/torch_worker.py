@@ -8,6 +8,7 @@ into a tensor kept between calls), jit (traced, frozen, optimized for inference)
 -nchw or -nhwc, the memory format of the image and the weights.
 """
 import os
+import resource
 import sys
 import time
 
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 
 CANVAS = 64
 SHORT_RUN = 3.0  # see worker.c
+PATIENCE = 5.0   # the same
 
 
 class AddCoords(torch.nn.Module):
@@ -205,32 +207,45 @@ def make(words):
     if desc["kind"] == "conv" and desc["variant"].partition("-")[0] == "buffer":
         return "no such variant without coordinates"
     JOBS[words[0]] = (Step if desc["what"] == "step" else Layer)(desc)
-    return "ok %s threads=%d" % (desc["variant"], torch.get_num_threads())
+    return "ok threads=%d" % torch.get_num_threads()
 
 
 def timed(job):
-    start = time.perf_counter()
+    """(milliseconds, whether a thread had to make room for another process); of a single
+    thread that had to, processor time, as in worker.c"""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    cpu, start = time.process_time(), time.perf_counter()
     job.run()
-    return (time.perf_counter() - start) * 1e3
+    spent = time.perf_counter() - start
+    busy = time.process_time() - cpu
+    disturbed = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw != before
+    return 1e3 * (busy if disturbed and torch.get_num_threads() == 1 else spent), disturbed
+
+
+def enough(times, spent, budget, least):
+    clean = min(sum(not disturbed for _, disturbed in some) for some in times.values())
+    runs = min(len(some) for some in times.values())
+    return spent > budget and runs >= least and (clean >= least or spent > PATIENCE * budget)
 
 
 def take_turns(words):
     budget, least, most = float(words[0]), int(words[1]), int(words[2])
     names = words[3:]
     times = {name: [] for name in names}
-    last = {name: timed(JOBS[name]) for name in names}
+    last = {name: timed(JOBS[name])[0] for name in names}
     start, cpu = time.perf_counter(), time.process_time()
     for turn in range(most):
-        if turn >= least and (time.perf_counter() - start) * 1e3 > budget:
+        if turn > 0 and enough(times, (time.perf_counter() - start) * 1e3, budget, least):
             break
         for name in names if turn % 2 == 0 else names[::-1]:
             if last[name] < SHORT_RUN:
                 timed(JOBS[name])
-            last[name] = timed(JOBS[name])
-            times[name].append(last[name])
+            times[name].append(timed(JOBS[name]))
+            last[name] = times[name][-1][0]
     share = (time.process_time() - cpu) / (time.perf_counter() - start)
     return "ok cpu=%.2f %s" % (share, " ".join(
-        name + " " + " ".join("%.6g" % t for t in times[name]) for name in names))
+        name + " " + " ".join("%.6g%s" % (t, "*" if disturbed else "")
+                              for t, disturbed in times[name]) for name in names))
 
 
 def output(words):

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum {
@@ -21,12 +22,16 @@ enum {
  * their turns in between have had the caches. */
 static const double short_run = 3.0;
 
+/* A turn that is short of undisturbed runs goes on for this many times its milliseconds. */
+static const double patience = 5.0;
+
 struct job {
     char name[32];
     void *work;
-    double last; /* milliseconds of its last run */
-    double *times;
-    int count;
+    int threads;
+    double last;   /* milliseconds of its last run */
+    double *times; /* below 0: of a run that was disturbed */
+    int count, clean;
 };
 
 static struct job jobs[MAX_JOBS];
@@ -194,18 +199,36 @@ static void command_make(const struct worker *worker, char **words, int count)
         return;
     }
     set_word(job->name, sizeof job->name, words[1]);
+    job->threads = d.threads;
     job->last = 0;
     printf("ok %s\n", note);
 }
 
+/* How often a thread of this process had to make room for another process. */
+static long disturbances(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nivcsw;
+}
+
+/* A disturbed run of a single thread counts with its processor time, which only misses that
+ * the caches have been somebody else's. */
 static int run_timed(const struct worker *worker, struct job *job, int keep)
 {
-    const double start = worker_now();
+    const long before = disturbances();
+    const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID), start = worker_now();
     const int failed = worker->run(job->work);
 
     job->last = worker_now() - start;
-    if (keep)
-        job->times[job->count++] = job->last;
+    if (keep) {
+        const double spent = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3;
+        const int clean = disturbances() == before;
+
+        job->times[job->count++] = clean ? job->last : job->threads == 1 ? -spent : -job->last;
+        job->clean += clean;
+    }
     return failed;
 }
 
@@ -217,18 +240,29 @@ static int take_turn(const struct worker *worker, struct job *job)
     return run_timed(worker, job, 1);
 }
 
+/* Whether every job had as many undisturbed runs as are wanted, or there is no more time. */
+static int enough(struct job *const *in_turn, int count, double spent, double budget, int least)
+{
+    int clean = in_turn[0]->clean;
+
+    for (int i = 1; i < count; i++)
+        clean = in_turn[i]->clean < clean ? in_turn[i]->clean : clean;
+    return spent > budget && in_turn[0]->count >= least &&
+           (clean >= least || spent > patience * budget);
+}
+
 static int run_turns(const struct worker *worker, struct job **in_turn, int count, double budget,
                      int least, int most)
 {
     for (int i = 0; i < count; i++) {
-        in_turn[i]->count = 0;
+        in_turn[i]->count = in_turn[i]->clean = 0;
         in_turn[i]->times = malloc((size_t)most * sizeof(double));
         if (in_turn[i]->times == NULL || run_timed(worker, in_turn[i], 0) != 0)
             return -1;
     }
     const double start = worker_now();
     for (int round = 0; round < most; round++) {
-        if (round >= least && worker_now() - start > budget)
+        if (round > 0 && enough(in_turn, count, worker_now() - start, budget, least))
             break;
         for (int i = 0; i < count; i++) /* there and back, so that nobody always follows another */
             if (take_turn(worker, in_turn[round % 2 == 0 ? i : count - 1 - i]) != 0)
@@ -262,7 +296,7 @@ static void command_time(const struct worker *worker, char **words, int count)
     for (int i = 0; i < jobs_wanted; i++) {
         printf(" %s", in_turn[i]->name);
         for (int t = 0; t < in_turn[i]->count; t++)
-            printf(" %.6g", in_turn[i]->times[t]);
+            printf(" %.6g%s", fabs(in_turn[i]->times[t]), in_turn[i]->times[t] < 0 ? "*" : "");
         free(in_turn[i]->times);
     }
     printf("\n");

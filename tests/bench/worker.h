@@ -12,7 +12,9 @@
  *     quit
  *
  * The answer to `time` is "ok cpu=C NAME t t t ... NAME t t ...": times in
- * milliseconds, C the processor time of the process by the time that went by.
+ * milliseconds, C the processor time of the process by the time that went by. A
+ * time with a * behind it is of a run in which the system took a processor away
+ * for somebody else; turns go on, up to a limit, until enough had none of that.
  */
 #ifndef TESTS_BENCH_WORKER_H
 #define TESTS_BENCH_WORKER_H
