@@ -6,6 +6,7 @@ usage: run [OPTION...]
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -90,6 +91,7 @@ def other_measures(bench, args):
 
 def main():
     args = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of `finally`
     start = time.monotonic()
     chosen = libraries.make_peers(args.build, sys.executable, args.onnxruntime, args.allocator)
     effort = measure.Effort(args.quick)
@@ -109,7 +111,7 @@ def main():
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             for record in records:
-                f.write(json.dumps(record) + "\n")
+                f.write(json.dumps({**record, "isa": record["ours_isa"]}) + "\n")
     print(run.text())
     if args.doc:
         run.write_doc(TOP)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Timing: every library in turn, in rounds, and what they compute compared before."""
+import math
 import os
 import shutil
 import statistics
@@ -124,7 +125,8 @@ class Bench:
         """(job, variant, note) of the fastest variant; the others are dropped."""
         best, seen = None, {}
         known = (worker.name, keys["kind"], keys["what"], keys["isa"]) if self.effort.quick else ()
-        for variant in self.known.get(known, variants):
+        variants = self.known.get(known, variants)
+        for variant in variants:
             made = self.try_make(worker, variant=variant, **keys)
             if made is None:
                 continue
@@ -134,23 +136,25 @@ class Bench:
                 worker.ask("drop", job)
                 continue
             seen[layout, note] = variant
-            milliseconds = self.trial(worker, job, variant, check, best[0] if best else None)
+            to_beat = 0 if len(variants) == 1 else best[0] if best else math.inf
+            milliseconds = self.trial(worker, job, variant, check, to_beat)
             if milliseconds is None:
                 worker.ask("drop", job)
                 continue
             if best:
                 worker.ask("drop", best[1])
-            best = milliseconds, job, variant, note
+            best = milliseconds, job, variant, note.strip()
         if best and known:
             self.known[known] = [best[2]]
         return best[1:] if best else None
 
     def trial(self, worker, job, variant, check, to_beat):
-        """Milliseconds, or None if it is no better or computes something else."""
+        """Milliseconds, or None if it is no better or computes something else. With nothing to
+        beat it runs once and is not timed."""
         try:
-            times, _ = worker.time(self.effort.trial, 2, 20, job)
-            milliseconds = min(clean(times[job]))
-            if to_beat is not None and milliseconds >= to_beat:
+            times, _ = worker.time(self.effort.trial, self.effort.least, 20 if to_beat else 0, job)
+            milliseconds = min(clean(times[job])) if to_beat else 0
+            if to_beat and milliseconds >= to_beat:
                 return None
             if check:
                 check(worker, job)
@@ -249,7 +253,7 @@ class Bench:
             if found is None:
                 raise Failure("ours: no job for %s" % record)
             variants = [found[1]]  # the three are to be compared: the same way for all
-            record["ours_variant"], record["ours_isa"] = found[1], found[2]
+            record["ours_variant"], record["ours_isa"] = found[1], found[2].partition("isa=")[2]
             jobs.append(found[0])
             named["ours" if kind == "xy" else "ours_" + kind] = found[0]
         named["ours_radius"] = named.pop("ours_xyr")
@@ -324,7 +328,7 @@ class Bench:
                   "onednn_plain_ms": None}
         folder = os.path.join(self.folder, "step")
         data.write_step(step, folder)
-        keys = {"kind": "xy", "what": "step", "n": step.batch, "threads": threads, "folder": folder}
+        keys = {"kind": "xy", "what": "step", "n": step.batch, "threads": threads}
         entrants, named, losses = [], {}, {}
         workers = [("ours", self.ours, step.task)]
         workers += [(p.name, p.worker(threads), p.ways[step.task][0]) for p in self.peers
@@ -332,10 +336,11 @@ class Bench:
         for name, worker, variant in workers:
             job = self.new_job()
             try:
-                worker.make(job, variant=variant, **keys)
-                worker.time(0, 1, 1, job)
-                losses[name] = float(self.read_output(worker, job, "loss", (1,))[0])
-            except Failure as error:
+                note = worker.make(job, variant=variant, folder=folder, **keys)
+                losses[name] = float(note.partition("loss=")[2].split()[0])
+                record.setdefault("ours_isa", note.partition("isa=")[2])
+                self.compare(losses[name], losses["ours"], "the first loss", abs(losses["ours"]))
+            except (Failure, Disagreement) as error:
                 self.complaints.append("%s: %s: %s" % (step, name, error))
                 continue
             named[name] = job
@@ -357,12 +362,11 @@ class Bench:
         return record
 
     def resnet_arena(self):
-        """(bytes of the arena, the largest sum of activations alive together)"""
+        """Bytes of the arena, of the parameters, and of the activations alive together."""
         try:
             self.ours.make("arena", what="arena", kind="conv", threads=1)
         except Failure as answer:
-            words = str(answer).split()
-            return float(words[-2]), float(words[-1])
+            return tuple(float(word) for word in str(answer).split()[-3:])
         raise Failure("ours: arena")
 
     def count_allocations(self, layer):

@@ -85,12 +85,13 @@ coordconv_status ours_read(coordconv_context *context, const struct job_desc *de
     return status;
 }
 
+/* No job, only an answer: it is in the note. */
 static void *make_arena(const struct job_desc *desc, char *note, size_t note_size)
 {
-    double arena = 0, least = 0;
+    struct ours_arena a = { 0 };
 
-    if (ours_resnet_arena(ours_context(desc), &arena, &least) == COORDCONV_OK)
-        snprintf(note, note_size, "arena %.0f %.0f", arena, least);
+    if (ours_resnet_arena(ours_context(desc), &a) == COORDCONV_OK)
+        snprintf(note, note_size, "job: arena %.0f %.0f %.0f", a.bytes, a.weights, a.least);
     return NULL;
 }
 
@@ -109,8 +110,9 @@ static void *make(const struct job_desc *desc, char *note, size_t note_size)
         job = ours_step_new(desc, note, note_size);
     else
         job = ours_layer_new(desc, note, note_size);
+    const size_t used = strlen(note);
     if (job != NULL)
-        snprintf(note, note_size, "isa=%s", coordconv_context_isa(context));
+        snprintf(note + used, note_size - used, " isa=%s", coordconv_context_isa(context));
     return job;
 }
 

@@ -28,7 +28,12 @@ coordconv_status ours_read(coordconv_context *context, const struct job_desc *de
 struct ours *ours_layer_new(const struct job_desc *desc, char *note, size_t note_size);
 struct ours *ours_step_new(const struct job_desc *desc, char *note, size_t note_size);
 
-/* Bytes of the arena of an inference plan for ResNet-50, and the least there can be. */
-coordconv_status ours_resnet_arena(coordconv_context *context, double *arena, double *least);
+struct ours_arena {
+    double bytes;   /* of the arena of an inference plan for ResNet-50 at 224, batch 1 */
+    double weights; /* of its parameters, which the arena holds packed */
+    double least;   /* of the input, output and shortcut of one convolution, at their most */
+};
+
+coordconv_status ours_resnet_arena(coordconv_context *context, struct ours_arena *arena);
 
 #endif /* TESTS_BENCH_OURS_H */

@@ -155,6 +155,20 @@ static coordconv_status make_step(struct step_job *job, coordconv_context *conte
     return status;
 }
 
+/* The loss before anything is learned, for the note. */
+static coordconv_status first_step(struct step_job *job, char *note, size_t note_size)
+{
+    coordconv_tensor *loss = NULL;
+    coordconv_status status = run_step(&job->ours);
+
+    if (status == COORDCONV_OK)
+        status = coordconv_plan_output(job->plan, "loss", &loss);
+    if (status == COORDCONV_OK)
+        snprintf(note, note_size, "loss=%.8g", (double)*(const float *)coordconv_tensor_data(loss));
+    coordconv_tensor_unref(loss);
+    return status;
+}
+
 struct ours *ours_step_new(const struct job_desc *d, char *note, size_t note_size)
 {
     const struct step_net *net =
@@ -164,7 +178,9 @@ struct ours *ours_step_new(const struct job_desc *d, char *note, size_t note_siz
     if (job == NULL)
         return NULL;
     job->ours = (struct ours){ run_step, step_output, drop_step };
-    const coordconv_status status = make_step(job, ours_context(d), d, net);
+    coordconv_status status = make_step(job, ours_context(d), d, net);
+    if (status == COORDCONV_OK)
+        status = first_step(job, note, note_size);
     if (status == COORDCONV_OK)
         return &job->ours;
     snprintf(note, note_size, "%s: %s", coordconv_status_name(status), coordconv_last_error());
@@ -264,7 +280,7 @@ static void add_head(struct resnet *r, coordconv_value h)
     coordconv_layer_unref(linear);
 }
 
-coordconv_status ours_resnet_arena(coordconv_context *context, double *arena, double *least)
+coordconv_status ours_resnet_arena(coordconv_context *context, struct ours_arena *arena)
 {
     const int64_t image[4] = { 1, 224, 224, 3 };
     const coordconv_pool2d_desc pool = {
@@ -280,8 +296,9 @@ coordconv_status ours_resnet_arena(coordconv_context *context, double *arena, do
     add_head(&r, add_body(&r, coordconv_model_max_pool2d(r.model, h, &pool)));
     if (r.status == COORDCONV_OK)
         r.status = coordconv_plan_arena_size(r.model, NULL, &bytes);
+    arena->bytes = (double)bytes;
+    arena->weights = (double)coordconv_model_parameter_count(r.model) * sizeof(float);
+    arena->least = r.least;
     coordconv_model_unref(r.model);
-    *arena = (double)bytes;
-    *least = r.least;
     return r.status;
 }

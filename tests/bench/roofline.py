@@ -6,17 +6,19 @@ import math
 import shapes
 
 WIDTH, PANEL, TOP, LEFT, GAP = 1180, 460, 56, 64, 70
-STYLE = """
-svg { --ink: #1f2328; --soft: #6e7781; --grid: #d8dee4; --paper: #ffffff; --ours: #0b62c4;
-  --peer: #b35900; --roof: #57606a; background: var(--paper); font: 13px sans-serif; }
-@media (prefers-color-scheme: dark) { svg { --ink: #e6edf3; --soft: #9198a1; --grid: #30363d;
-  --paper: #0d1117; --ours: #58a6ff; --peer: #f0a04b; --roof: #9198a1; } }
-text { fill: var(--ink); } .soft { fill: var(--soft); font-size: 11.5px; }
+LIGHT = {"ink": "#1f2328", "soft": "#6e7781", "grid": "#d8dee4", "paper": "#ffffff",
+         "ours": "#0b62c4", "peer": "#b35900", "roof": "#57606a"}
+DARK = {"ink": "#e6edf3", "soft": "#9198a1", "grid": "#30363d", "paper": "#0d1117",
+        "ours": "#58a6ff", "peer": "#f0a04b", "roof": "#9198a1"}
+SHAPE_STYLE = """svg { font: 13px sans-serif; } .soft { font-size: 11.5px; }
 .title { font-size: 15px; font-weight: bold; } .label { font-size: 11px; }
-.grid { stroke: var(--grid); } .roof { stroke: var(--roof); stroke-width: 1.8; fill: none; }
-.thin { stroke-dasharray: 5 4; stroke-width: 1.2; } .link { stroke: var(--soft); }
-.ours { fill: var(--ours); } .peer { fill: var(--paper); stroke: var(--peer); stroke-width: 2; }
-"""
+.roof { stroke-width: 1.8; fill: none; } .thin { stroke-dasharray: 5 4; stroke-width: 1.2; }
+.peer { stroke-width: 2; }"""
+COLOUR_STYLE = """.paper { fill: %(paper)s; } text { fill: %(ink)s; } .soft { fill: %(soft)s; }
+.grid { stroke: %(grid)s; } .roof { stroke: %(roof)s; } .link { stroke: %(soft)s; }
+.ours { fill: %(ours)s; } .peer { fill: %(paper)s; stroke: %(peer)s; }"""
+STYLE = "%s\n%s\n@media (prefers-color-scheme: dark) {\n%s\n}" % (
+    SHAPE_STYLE, COLOUR_STYLE % LIGHT, COLOUR_STYLE % DARK)
 
 
 def text(x, y, words, kind="", anchor="start"):
@@ -102,7 +104,7 @@ def draw_roof(x, y, peak, narrow, bandwidth):
         if height:
             knee = min(max(height / bandwidth, x.low), x.high)
             out.append(line(x.at(knee), y.at(height), x.end, y.at(height), kind))
-            out.append(text(x.end - 4, y.at(height) - 5, words, "soft", "end"))
+            out.append(text(x.at(knee) + 6, y.at(height) - 5, words, "soft"))
     low = max(x.low, y.low / bandwidth)
     high = min(peak / bandwidth, x.high)
     out.append(line(x.at(low), y.at(low * bandwidth), x.at(high), y.at(high * bandwidth), "roof"))
@@ -156,5 +158,5 @@ def draw(records, peak, figures):
     height = bottom + 18 * ((len(order) + 3) // 4)
     return ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d">\n'
             '<!-- SPDX-License-Identifier: BSD-2-Clause -->\n'
-            '<style>%s</style>\n%s\n</svg>\n' % (WIDTH, height, WIDTH, height, STYLE,
-                                               "\n".join(out)))
+            '<style>\n%s\n</style>\n<rect width="%d" height="%d" class="paper"/>\n%s\n</svg>\n' % (
+                WIDTH, height, WIDTH, height, STYLE, WIDTH, height, "\n".join(out)))

@@ -106,6 +106,7 @@ class Layer:
             self.dy = floats(desc, "dy.nchw", n, o, oh, ow).contiguous(memory_format=form)
             self.x.requires_grad_()
         self.module = self.make_module(coords, conv, form)
+        self.note = ""
 
     def make_module(self, coords, conv, form):
         if self.way == "usual" or coords == 0:
@@ -171,7 +172,8 @@ class Step:
         self.coords = coords_for(blank, 2).contiguous(memory_format=form)
         self.form = form
         self.adam = torch.optim.Adam(self.convs.parameters(), foreach=not self.usual)
-        self.first = None
+        self.run()
+        self.note = "loss=%.8g" % self.loss.item()
 
     def run(self):
         x = self.x
@@ -192,11 +194,7 @@ class Step:
         self.adam.zero_grad(set_to_none=not self.usual)
         loss.backward()
         self.adam.step()
-        if self.first is None:
-            self.first = loss.detach().reshape(1).clone()
-
-    def output(self, what):
-        return self.first
+        self.loss = loss.detach()
 
 
 JOBS = {}
@@ -207,7 +205,7 @@ def make(words):
     if desc["kind"] == "conv" and desc["variant"].partition("-")[0] == "buffer":
         return "no such variant without coordinates"
     JOBS[words[0]] = (Step if desc["what"] == "step" else Layer)(desc)
-    return "ok threads=%d" % torch.get_num_threads()
+    return "ok %s threads=%d" % (JOBS[words[0]].note, torch.get_num_threads())
 
 
 def timed(job):

@@ -256,7 +256,7 @@ static int run_turns(const struct worker *worker, struct job **in_turn, int coun
 {
     for (int i = 0; i < count; i++) {
         in_turn[i]->count = in_turn[i]->clean = 0;
-        in_turn[i]->times = malloc((size_t)most * sizeof(double));
+        in_turn[i]->times = malloc((size_t)(most + 1) * sizeof(double));
         if (in_turn[i]->times == NULL || run_timed(worker, in_turn[i], 0) != 0)
             return -1;
     }
