@@ -34,19 +34,19 @@ enum cconv_activation {
  * pixel (row, column) starts from (base[o] + row * down[o]) + column * right[o].
  * Pixel p of a call lies `column + p` columns to the right in row `row`; past
  * `width` columns follows the next row. Only pixels begin .. end - 1 of the call
- * start so, the others from init; and so that a few pixels may be started
- * together, init holds what the formula gives, in bits that a call without
- * segments makes, for the first and last CCONV_PANEL_BAND of begin .. end - 1
- * wherever a pixel beyond them starts from init. */
+ * start so, the others from init. columns holds column * right[o] as well, each
+ * at columns + column * columns_stride: where multiplications are what bounds a
+ * kernel, it takes them from there. */
 struct cconv_panel_affine {
     const cconv_real *base, *down, *right; /* [channels] */
-    size_t row, column, width;             /* column < width; SIZE_MAX: a single row */
+    const cconv_real *columns;
+    ptrdiff_t columns_stride;
+    size_t row, column, width; /* column < width; SIZE_MAX: a single row */
     size_t begin, end;
 };
 
-/* No kernel starts more pixels together. */
 enum {
-    CCONV_PANEL_BAND = 32
+    CCONV_PANEL_ROW = 8 /* rows of fewer pixels, which are started apart, are slow */
 };
 
 /* c[p][o] = act(start[p][o] + sum_{s,k} a[p * a_stride + offset[s] + k] * b[s][k][o] + add[p][o])

@@ -168,7 +168,7 @@ static struct packed lay_out(const struct cconv_app *app, const struct cconv_con
     if (a->coord_channels == 0)
         return p;
     p.has_plane = cconv_position(&g->coords, a->coords, a->transposed, &p.position);
-    p.has_map = !p.has_plane || !cconv_position_is_plane(&p.position);
+    p.has_map = !p.has_plane || cconv_position_has_map(&p.position);
     if (p.has_plane)
         p.plane = add_bytes(&p.total, image_bytes(cconv_position_plane_values(&p.position)));
     else {
@@ -260,23 +260,6 @@ static void prepare_map(const struct cconv_app *app, const struct cconv_run *run
           run->scratch);
 }
 
-/* x and y and the bias. */
-static void prepare_plane(const struct cconv_app *app, const struct cconv_run *run,
-                          const struct cconv_conv_geometry *g, const struct packed *p,
-                          const cconv_real *weight)
-{
-    const struct cconv_corr_affine plane = cconv_position_plane(&p->position, at(run, p->plane));
-
-    cconv_position_fill(app->context, &p->position, weight, bias_values(app), at(run, p->plane),
-                        at(run, p->map), run->scratch);
-    if (!p->has_map)
-        return;
-    if (app->attr->conv.transposed)
-        cconv_corr_scatter_band(app->context, &g->data, &plane, at(run, p->map));
-    else
-        cconv_corr_gather_band(app->context, &g->data, &plane, at(run, p->map));
-}
-
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
@@ -292,7 +275,8 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     if (app->training)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
     if (p.has_plane)
-        prepare_plane(app, run, &g, &p, weight + g.coord_weights);
+        cconv_position_fill(app->context, &p.position, weight + g.coord_weights, bias_values(app),
+                            at(run, p.plane), at(run, p.map), run->scratch);
     else if (p.has_map)
         prepare_map(app, run, &g, &p, weight + g.coord_weights);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ops/corr.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -83,8 +82,14 @@ struct run {
     size_t grain;  /* parts a task takes */
 };
 
-/* The affine starts of one row of a block, channels from `channel` on. Of a line,
- * which runs through all rows, either all pixels are affine or none. */
+/* In the line of all rows either all pixels are affine or none. */
+static int line_is_affine(const struct cconv_pass *p, const struct cconv_corr_affine *a)
+{
+    return p->line_w >= CCONV_PANEL_ROW && a->y0 == 0 && a->y1 * p->line_w >= p->out_w &&
+           a->x0 == 0 && a->x1 >= p->line_w;
+}
+
+/* The affine starts of one row of a block, channels from `channel` on. */
 static int affine_row(const struct run *r, const struct cconv_block *b, size_t y, size_t channel,
                       struct cconv_panel_affine *row)
 {
@@ -96,6 +101,8 @@ static int affine_row(const struct run *r, const struct cconv_block *b, size_t y
     *row = (struct cconv_panel_affine){ .base = a->base + channel,
                                         .down = a->down + channel,
                                         .right = a->right + channel,
+                                        .columns = a->columns + channel,
+                                        .columns_stride = p->out_pixel,
                                         .row = y,
                                         .column = b->x0,
                                         .width = SIZE_MAX,
@@ -107,7 +114,7 @@ static int affine_row(const struct run *r, const struct cconv_block *b, size_t y
     row->column = b->x0 % p->line_w;
     row->width = p->line_w;
     row->end = b->x1 - b->x0;
-    return a->y0 == 0 && a->y1 * p->line_w >= p->out_w && a->x0 == 0 && a->x1 >= p->line_w;
+    return line_is_affine(p, a);
 }
 
 /* One row of outputs of one panel. */
@@ -259,64 +266,6 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
 
     cconv_pass_gather(context, c, &p);
     run(context, &r, packed);
-}
-
-/* Columns first .. last - 1 of one row of a map. */
-static void fill_columns(const struct cconv_pass *p, const struct cconv_corr_affine *a, size_t y,
-                         size_t first, size_t last, cconv_real *map)
-{
-    const size_t nr = p->panel->nr;
-
-    for (size_t o = 0; o < p->out_c; o += nr) {
-        const struct cconv_panel_affine affine = { .base = a->base + o,
-                                                   .down = a->down + o,
-                                                   .right = a->right + o,
-                                                   .row = y,
-                                                   .column = first,
-                                                   .width = SIZE_MAX,
-                                                   .end = last - first };
-        const struct cconv_panel_forward call = {
-            .pixels = last - first,
-            .channels = CCONV_MIN(nr, p->out_c - o),
-            .a = map,
-            .b = map,
-            .affine = &affine,
-            .c = map + (ptrdiff_t)y * p->out_row + (ptrdiff_t)first * p->out_pixel + (ptrdiff_t)o,
-            .c_stride = p->out_pixel,
-        };
-
-        p->panel->forward(&call);
-    }
-}
-
-static void fill_band(const struct cconv_pass *p, const struct cconv_corr_affine *a,
-                      cconv_real *map)
-{
-    const size_t band = CCONV_MIN(CCONV_PANEL_BAND, a->x1 - a->x0);
-
-    for (size_t y = a->y0; y < a->y1 && a->x0 > 0; y++)
-        fill_columns(p, a, y, a->x0, a->x0 + band, map);
-    for (size_t y = a->y0; y < a->y1 && a->x1 < p->out_w; y++)
-        fill_columns(p, a, y, a->x1 - band, a->x1, map);
-}
-
-void cconv_corr_gather_band(const coordconv_context *context, const struct cconv_corr *c,
-                            const struct cconv_corr_affine *affine, cconv_real *map)
-{
-    struct cconv_pass p;
-
-    cconv_pass_gather(context, c, &p);
-    fill_band(&p, affine, map);
-}
-
-void cconv_corr_scatter_band(const coordconv_context *context, const struct cconv_corr *c,
-                             const struct cconv_corr_affine *affine, cconv_real *map)
-{
-    struct cconv_pass p;
-
-    assert(c->stride[0] == 1 && c->stride[1] == 1);
-    cconv_pass_scatter(context, c, 0, 0, &p);
-    fill_band(&p, affine, map);
 }
 
 /* The phases of a scatter, one after the other. */

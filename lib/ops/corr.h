@@ -37,18 +37,21 @@ struct cconv_corr {
 };
 
 /* A map's interior as a formula: pixel (y, x) of it holds, in channel o,
- * (base[o] + y * down[o]) + x * right[o] wherever y0 <= y < y1 and x0 <= x < x1. */
+ * (base[o] + y * down[o]) + x * right[o] wherever y0 <= y < y1 and x0 <= x < x1.
+ * columns has the products x * right[o] at [x][o] for 0 <= x < x1. */
 struct cconv_corr_affine {
     const cconv_real *base, *down, *right; /* [channels of the output] */
+    const cconv_real *columns;
     size_t y0, y1, x0, x1;
 };
 
 /* What the sums start from, and what is added to them in the end. A bias per
  * channel, or a map of one image's size (channels innermost) shared by the
- * batch; values NULL: zero. Where affine holds, the map is not read but in a
- * band along the border, which cconv_corr_*_band writes; a scatter by strides
- * other than 1 reads the whole map. add, if not NULL, is a batch of images like
- * the output, added before the activation; it may be the output. */
+ * batch; values NULL: zero. Where affine holds, the map is not read and need not
+ * be written, but that of an image whose rows have fewer than CCONV_PANEL_ROW
+ * pixels; a scatter by strides other than 1 reads the whole map. add, if not
+ * NULL, is a batch of images like the output, added before the activation; it may be the
+ * output. */
 struct cconv_corr_init {
     const cconv_real *values;
     int is_map;
@@ -67,14 +70,6 @@ void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv
                             const cconv_real *weight, void *packed);
 void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
                              const cconv_real *weight, void *packed);
-
-/* Write the band of a map that lies inside an affine rectangle but is read all the
- * same: columns so near to its left or right that a kernel may start them
- * together with some of the border. */
-void cconv_corr_gather_band(const coordconv_context *context, const struct cconv_corr *c,
-                            const struct cconv_corr_affine *affine, cconv_real *map);
-void cconv_corr_scatter_band(const coordconv_context *context, const struct cconv_corr *c,
-                             const struct cconv_corr_affine *affine, cconv_real *map);
 
 /* small = act(init + gather(big) + add). */
 void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,

@@ -128,14 +128,19 @@ struct cconv_position_group cconv_position_group(const struct cconv_position_axi
     return g;
 }
 
-int cconv_position_is_plane(const struct cconv_position *p)
+static int short_rows(const struct cconv_position *p)
 {
-    return cconv_position_groups(&p->y) == 1 && cconv_position_groups(&p->x) == 1;
+    return p->x.out < CCONV_PANEL_ROW;
+}
+
+int cconv_position_has_map(const struct cconv_position *p)
+{
+    return short_rows(p) || cconv_position_groups(&p->y) > 1 || cconv_position_groups(&p->x) > 1;
 }
 
 size_t cconv_position_plane_values(const struct cconv_position *p)
 {
-    return cconv_size_mul(p->channels, 3);
+    return cconv_size_mul(p->channels, 3 + (size_t)p->x.end);
 }
 
 struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
@@ -144,6 +149,7 @@ struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
     return (struct cconv_corr_affine){ .base = values,
                                        .down = values + p->channels,
                                        .right = values + 2 * p->channels,
+                                       .columns = values + 3 * p->channels,
                                        .y0 = (size_t)p->y.begin,
                                        .y1 = (size_t)p->y.end,
                                        .x0 = (size_t)p->x.begin,
@@ -227,11 +233,17 @@ static void write_plane(const struct fill *f, size_t first, size_t count, const 
     memcpy(f->values + first, plane->base, count * sizeof *f->values);
     memcpy(f->values + channels + first, plane->down, count * sizeof *f->values);
     memcpy(f->values + 2 * channels + first, plane->right, count * sizeof *f->values);
+    for (int64_t x = 0; x < f->p->x.end; x++) {
+        cconv_real *to = f->values + (3 + (size_t)x) * channels + first;
+
+        for (size_t o = 0; o < count; o++)
+            to[o] = (cconv_real)x * plane->right[o];
+    }
 }
 
-static void write_border(const struct fill *f, struct cconv_position_group y,
-                         struct cconv_position_group x, size_t first, size_t count,
-                         const struct plane *plane)
+static void write_map(const struct fill *f, struct cconv_position_group y,
+                      struct cconv_position_group x, size_t first, size_t count,
+                      const struct plane *plane)
 {
     const struct cconv_position *p = f->p;
 
@@ -262,10 +274,12 @@ static void fill_channels(const struct fill *f, struct cconv_position_group y, s
 
         sum_columns(f, columns, tap, inside, first, count, &sum);
         round_sums(&sum, count, &plane);
-        if (y.first == p->y.begin && x.first == p->x.begin)
+        const int in_run = y.first == p->y.begin && x.first == p->x.begin;
+
+        if (in_run)
             write_plane(f, first, count, &plane);
-        else
-            write_border(f, y, x, first, count, &plane);
+        if (!in_run || short_rows(p))
+            write_map(f, y, x, first, count, &plane);
     }
 }
 

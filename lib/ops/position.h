@@ -47,16 +47,17 @@ struct cconv_position_group cconv_position_group(const struct cconv_position_axi
 /* Taps of output i that lie inside: *first .. *first + returned - 1. */
 int64_t cconv_position_taps(const struct cconv_position_axis *a, int64_t i, int64_t *first);
 
-/* No border: the formula holds everywhere and there is no map. */
-int cconv_position_is_plane(const struct cconv_position *p);
+/* Whether there is a map beside the formula: of the border, and of everything
+ * where rows are too short for kernels to take the formula. */
+int cconv_position_has_map(const struct cconv_position *p);
 
-/* The formula, with room at `values` for base, down and right. */
+/* The formula, with room at `values` for base, down, right and columns. */
 size_t cconv_position_plane_values(const struct cconv_position *p);
 struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
                                               const cconv_real *values);
 
-/* Write the formula to `values` and, where there is a border, that into map, an
- * image of the output's size; the rest of the map is left alone. bias may be NULL. */
+/* Write the formula to `values`, and what there is of a map to map, an image of
+ * the output's size; the rest of it is left alone. bias may be NULL. */
 size_t cconv_position_scratch(const coordconv_context *context, const struct cconv_position *p);
 void cconv_position_fill(coordconv_context *context, const struct cconv_position *p,
                          const cconv_real *weight, const cconv_real *bias, cconv_real *values,

@@ -46,11 +46,10 @@ static inline struct place place_of(const struct cconv_panel_affine *affine, siz
     return at;
 }
 
-/* End of the pixels of a call that lie in the row of pixel `first`, of all where
- * rows have fewer than `least` pixels. */
-static inline size_t row_end(const struct cconv_panel_forward *p, size_t first, size_t least)
+/* End of the pixels of a call that lie in the row of pixel `first`. */
+static inline size_t row_end(const struct cconv_panel_forward *p, size_t first)
 {
-    if (p->affine == NULL || p->affine->width < least)
+    if (p->affine == NULL)
         return p->pixels;
     const size_t left = p->affine->width - place_of(p->affine, first).column;
 
@@ -91,47 +90,60 @@ INLINE void NAME(start_init)(VEC sum[][VECTORS], const PART part[VECTORS], const
     }
 }
 
-/* What all columns of a row have in common. */
-INLINE VEC NAME(start_row)(const struct cconv_panel_affine *affine, const PART part[VECTORS],
-                           size_t row, const int v)
+/* What the columns of a row start from have in common. */
+INLINE void NAME(start_row)(VEC start[VECTORS], const PART part[VECTORS],
+                            const struct cconv_panel_affine *affine, size_t row)
 {
-    return V(fmadd_ps)(V(set1_ps)((float)(ptrdiff_t)row),
-                       LOAD_PART(affine->down + v * LANES, part[v]),
-                       LOAD_PART(affine->base + v * LANES, part[v]));
-}
-
-/* Pixels side by side in one row. */
-INLINE void NAME(start_affine)(VEC sum[][VECTORS], const PART part[VECTORS],
-                               const struct cconv_panel_affine *affine, struct place first,
-                               const int count)
-{
-    const VEC column = V(set1_ps)((float)(ptrdiff_t)first.column);
+    const VEC y = V(set1_ps)((float)(ptrdiff_t)row);
 
     UNROLL
-    for (int v = 0; v < VECTORS; v++) {
-        const VEC start = NAME(start_row)(affine, part, first.row, v);
-        const VEC right = LOAD_PART(affine->right + v * LANES, part[v]);
+    for (int v = 0; v < VECTORS; v++)
+        start[v] = V(fmadd_ps)(y, LOAD_PART(affine->down + v * LANES, part[v]),
+                               LOAD_PART(affine->base + v * LANES, part[v]));
+}
 
+/* Pixels side by side in one row, all of them affine. */
+INLINE void NAME(start_affine)(VEC sum[][VECTORS], const PART part[VECTORS],
+                               const struct cconv_panel_affine *affine, size_t first,
+                               const int count)
+{
+    const struct place at = place_of(affine, first);
+    const float *column = affine->columns + (ptrdiff_t)at.column * affine->columns_stride;
+    VEC start[VECTORS];
+
+    NAME(start_row)(start, part, affine, at.row);
+    UNROLL
+    for (int i = 0; i < count; i++, column += affine->columns_stride) {
         UNROLL
-        for (int i = 0; i < count; i++)
-            sum[i][v] = V(fmadd_ps)(V(add_ps)(column, V(set1_ps)((float)i)), right, start);
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(add_ps)(start[v], LOAD_PART(column + v * LANES, part[v]));
     }
 }
 
-/* Pixels of several rows, one by one. The same bits as above: each start is made
- * by the same two multiply-adds. */
-NOINLINE
-static void NAME(start_rows)(const struct cconv_panel_affine *affine, const PART part[VECTORS],
-                             size_t first, size_t count, float *start)
+/* Pixels side by side in one row, some of them affine. The same bits as above. */
+INLINE void NAME(start_border)(VEC sum[][VECTORS], const PART part[VECTORS],
+                               const struct cconv_panel_forward *p, size_t first, const int count)
 {
-    for (size_t i = first; i < first + count; i++, start += NR) {
-        const struct place at = place_of(affine, i);
-        const VEC column = V(set1_ps)((float)(ptrdiff_t)at.column);
+    const struct cconv_panel_affine *affine = p->affine;
+    const struct place at = place_of(affine, first);
+    const float *column = affine->columns + (ptrdiff_t)at.column * affine->columns_stride;
+    const float *init = p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride;
+    VEC start[VECTORS];
 
-        for (int v = 0; v < VECTORS; v++)
-            V(storeu_ps)
-        (start + v * LANES, V(fmadd_ps)(column, LOAD_PART(affine->right + v * LANES, part[v]),
-                                        NAME(start_row)(affine, part, at.row, v)));
+    NAME(start_row)(start, part, affine, at.row);
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        const int is_affine = first + (size_t)i - affine->begin < affine->end - affine->begin;
+
+        UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            sum[i][v] = V(setzero_ps)();
+            if (is_affine)
+                sum[i][v] = V(add_ps)(
+                    start[v], LOAD_PART(column + i * affine->columns_stride + v * LANES, part[v]));
+            else if (init != NULL)
+                sum[i][v] = LOAD_PART(init + i * p->init_stride + v * LANES, part[v]);
+        }
     }
 }
 
@@ -139,28 +151,16 @@ INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS],
                                 const struct cconv_panel_forward *p, size_t first, const int count)
 {
     const struct cconv_panel_affine *affine = p->affine;
+    const size_t end = first + (size_t)count;
 
-    if (affine == NULL || first < affine->begin || first + (size_t)count > affine->end) {
+    if (affine == NULL || first >= affine->end || end <= affine->begin)
         NAME(start_init)
         (sum, part, p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride,
          p->init_stride, count);
-        return;
-    }
-    const struct place at = place_of(affine, first);
-
-    if (affine->width - at.column >= (size_t)count) {
-        NAME(start_affine)(sum, part, affine, at, count);
-    } else {
-        float start[TILE * NR];
-
-        NAME(start_rows)(affine, part, first, (size_t)count, start);
-        UNROLL
-        for (int i = 0; i < count; i++) {
-            UNROLL
-            for (int v = 0; v < VECTORS; v++)
-                sum[i][v] = V(loadu_ps)(start + i * NR + v * LANES);
-        }
-    }
+    else if (first >= affine->begin && end <= affine->end)
+        NAME(start_affine)(sum, part, affine, first, count);
+    else
+        NAME(start_border)(sum, part, p, first, count);
 }
 
 /* One run. Four pixels share a pointer: they lie at 0, 1, 2 and 3 strides from
@@ -275,7 +275,7 @@ typedef void NAME(forward_tile_fn)(const struct cconv_panel_forward *p, const PA
 
 UP_TO(TILE, DEFINE_FORWARD)
 
-/* Tiles end where a row of affine starts does, if it is not too short for that. */
+/* Tiles end where a row of affine starts does. */
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
     static NAME(forward_tile_fn) *const tile[] = { UP_TO(TILE, FORWARD_ENTRY) };
@@ -284,7 +284,7 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
 
     NAME(parts)(part, p->channels);
     while (first < p->pixels) {
-        const size_t end = row_end(p, first, TILE / 2);
+        const size_t end = row_end(p, first);
 
         for (size_t left = tiles_for(end - first, TILE); left > 0; left--) {
             const size_t count = (end - first + left - 1) / left;

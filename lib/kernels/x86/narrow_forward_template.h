@@ -18,26 +18,24 @@
 #ifndef CCONV_KERNELS_X86_NARROW_STORE
 #define CCONV_KERNELS_X86_NARROW_STORE
 
-/* What `count` pixels from `first` on start from where all are affine; 0 if not. */
-INLINE int narrow_affine(const struct cconv_panel_affine *affine, size_t first, size_t count,
-                         float *start)
+/* What `count` pixels from `first` on start from where there is an affine part. */
+INLINE void narrow_starts(const struct cconv_panel_forward *p, size_t first, size_t count,
+                          float *start)
 {
-    struct place at;
-    float row;
+    const struct cconv_panel_affine *affine = p->affine;
+    struct place at = place_of(affine, first);
 
-    if (affine == NULL || first < affine->begin || first + count > affine->end)
-        return 0;
-    at = place_of(affine, first);
-    row = *affine->base + (float)(ptrdiff_t)at.row * *affine->down;
-    for (; count > 0; count--, at.column++) {
+    for (size_t i = first; i < first + count; i++, at.column++) {
         if (at.column == affine->width) {
             at.column = 0;
             at.row++;
-            row = *affine->base + (float)(ptrdiff_t)at.row * *affine->down;
         }
-        *start++ = row + (float)(ptrdiff_t)at.column * *affine->right;
+        if (i >= affine->begin && i < affine->end)
+            *start++ = (*affine->base + (float)(ptrdiff_t)at.row * *affine->down) +
+                       affine->columns[(ptrdiff_t)at.column * affine->columns_stride];
+        else
+            *start++ = p->init == NULL ? 0.0F : p->init[(ptrdiff_t)i * p->init_stride];
     }
-    return 1;
 }
 
 /* Finish `count` sums that lack their start, for pixels from `first` on. Not
@@ -46,11 +44,12 @@ NOINLINE
 static void narrow_store(const struct cconv_panel_forward *p, ptrdiff_t first, const float *total,
                          int count)
 {
-    float start[4];
+    float start[4] = { 0 };
     const float *init = p->init == NULL ? NULL : p->init + first * p->init_stride;
     ptrdiff_t stride = p->init_stride;
 
-    if (narrow_affine(p->affine, (size_t)first, (size_t)count, start)) {
+    if (p->affine != NULL) {
+        narrow_starts(p, (size_t)first, (size_t)count, start);
         init = start;
         stride = 1;
     }
