@@ -30,17 +30,16 @@ enum cconv_activation {
     CCONV_ACT_TANH     /* eltwise only, never asked of a panel */
 };
 
-/* Starts that are affine in a pixel's place, so that sums begin in registers:
- * pixel (row, column) starts from (base[o] + row * down[o]) + column * right[o].
- * Pixel p of a call lies `column + p` columns to the right in row `row`; past
- * `width` columns follows the next row. Only pixels begin .. end - 1 of the call
- * start so, the others from init. columns holds column * right[o] as well, each
- * at columns + column * columns_stride: where multiplications are what bounds a
- * kernel, it takes them from there. */
+/* Starts that are affine in a pixel's place, so that they need no map: pixel
+ * (row, column) starts from (base[o] + row * down[o]) + column * right[o]. Pixel p
+ * of a call lies `column + p` columns to the right in row `row`; past `width`
+ * columns follows the next row. Only pixels begin .. end - 1 of the call start so,
+ * the others from init. rows and columns are the two parts as tables, [row][o] and
+ * [column][o]; a kernel takes the formula or the tables, as suits it. */
 struct cconv_panel_affine {
     const cconv_real *base, *down, *right; /* [channels] */
-    const cconv_real *columns;
-    ptrdiff_t columns_stride;
+    const cconv_real *rows, *columns;
+    ptrdiff_t stride;          /* from row to row and column to column of the tables */
     size_t row, column, width; /* column < width; SIZE_MAX: a single row */
     size_t begin, end;
 };

@@ -289,7 +289,7 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
     struct cconv_corr_init init = { .values = bias_values(app), .add = run->add };
 
     cconv_conv_geometry(app, &g);
-    if (p->has_plane) {
+    if (p->has_plane && !cconv_position_map_is_whole(&p->position)) {
         plane = cconv_position_plane(&p->position, at(run, p->plane));
         init = (struct cconv_corr_init){ .affine = &plane, .add = run->add };
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ops/corr.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -85,8 +86,7 @@ struct run {
 /* In the line of all rows either all pixels are affine or none. */
 static int line_is_affine(const struct cconv_pass *p, const struct cconv_corr_affine *a)
 {
-    return p->line_w >= CCONV_PANEL_ROW && a->y0 == 0 && a->y1 * p->line_w >= p->out_w &&
-           a->x0 == 0 && a->x1 >= p->line_w;
+    return a->y0 == 0 && a->y1 * p->line_w >= p->out_w && a->x0 == 0 && a->x1 >= p->line_w;
 }
 
 /* The affine starts of one row of a block, channels from `channel` on. */
@@ -101,8 +101,9 @@ static int affine_row(const struct run *r, const struct cconv_block *b, size_t y
     *row = (struct cconv_panel_affine){ .base = a->base + channel,
                                         .down = a->down + channel,
                                         .right = a->right + channel,
+                                        .rows = a->rows + channel,
                                         .columns = a->columns + channel,
-                                        .columns_stride = p->out_pixel,
+                                        .stride = p->out_pixel,
                                         .row = y,
                                         .column = b->x0,
                                         .width = SIZE_MAX,
@@ -329,8 +330,7 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
     struct phases i = { context, c, 0 };
     struct cconv_pass p;
 
-    if (c->stride[0] != 1 || c->stride[1] != 1)
-        init.affine = NULL;
+    assert(init.affine == NULL || (c->stride[0] == 1 && c->stride[1] == 1));
     for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p)) {
         struct run r = { .pass = &p,
                          .in = small,

@@ -38,20 +38,20 @@ struct cconv_corr {
 
 /* A map's interior as a formula: pixel (y, x) of it holds, in channel o,
  * (base[o] + y * down[o]) + x * right[o] wherever y0 <= y < y1 and x0 <= x < x1.
- * columns has the products x * right[o] at [x][o] for 0 <= x < x1. */
+ * rows and columns are the two parts as tables, [y][o] for 0 <= y < y1 and [x][o]
+ * for 0 <= x < x1. */
 struct cconv_corr_affine {
     const cconv_real *base, *down, *right; /* [channels of the output] */
-    const cconv_real *columns;
+    const cconv_real *rows, *columns;
     size_t y0, y1, x0, x1;
 };
 
 /* What the sums start from, and what is added to them in the end. A bias per
  * channel, or a map of one image's size (channels innermost) shared by the
  * batch; values NULL: zero. Where affine holds, the map is not read and need not
- * be written, but that of an image whose rows have fewer than CCONV_PANEL_ROW
- * pixels; a scatter by strides other than 1 reads the whole map. add, if not
- * NULL, is a batch of images like the output, added before the activation; it may be the
- * output. */
+ * be written. A scatter by strides other than 1 knows no affine part, and rows
+ * have at least CCONV_PANEL_ROW pixels where there is one. add, if not NULL, is a
+ * batch of images like the output, added before the activation; it may be the output. */
 struct cconv_corr_init {
     const cconv_real *values;
     int is_map;

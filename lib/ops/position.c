@@ -18,9 +18,11 @@
 #include "base/checked.h"
 #include "core/coords.h"
 
-/* Output channels worked on together. */
+/* Output channels worked on together, and a map that is read from a core's own
+ * cache again and again: it costs no more than the formula. */
 enum {
-    CHANNELS = 64
+    CHANNELS = 64,
+    SMALL_MAP = 128 * 1024
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -128,19 +130,23 @@ struct cconv_position_group cconv_position_group(const struct cconv_position_axi
     return g;
 }
 
-static int short_rows(const struct cconv_position *p)
+int cconv_position_map_is_whole(const struct cconv_position *p)
 {
-    return p->x.out < CCONV_PANEL_ROW;
+    const size_t pixels = cconv_size_mul((size_t)p->y.out, (size_t)p->x.out);
+    const size_t bytes = cconv_size_mul(cconv_size_mul(pixels, p->channels), sizeof(cconv_real));
+
+    return p->x.out < CCONV_PANEL_ROW || bytes <= SMALL_MAP;
 }
 
 int cconv_position_has_map(const struct cconv_position *p)
 {
-    return short_rows(p) || cconv_position_groups(&p->y) > 1 || cconv_position_groups(&p->x) > 1;
+    return cconv_position_map_is_whole(p) || cconv_position_groups(&p->y) > 1 ||
+           cconv_position_groups(&p->x) > 1;
 }
 
 size_t cconv_position_plane_values(const struct cconv_position *p)
 {
-    return cconv_size_mul(p->channels, 3 + (size_t)p->x.end);
+    return cconv_size_mul(p->channels, 3 + (size_t)p->y.end + (size_t)p->x.end);
 }
 
 struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
@@ -149,7 +155,8 @@ struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
     return (struct cconv_corr_affine){ .base = values,
                                        .down = values + p->channels,
                                        .right = values + 2 * p->channels,
-                                       .columns = values + 3 * p->channels,
+                                       .rows = values + 3 * p->channels,
+                                       .columns = values + (3 + (size_t)p->y.end) * p->channels,
                                        .y0 = (size_t)p->y.begin,
                                        .y1 = (size_t)p->y.end,
                                        .x0 = (size_t)p->x.begin,
@@ -226,19 +233,27 @@ static void round_sums(const struct sums *sum, size_t count, struct plane *plane
     }
 }
 
+/* table[k][o] = base[o] + k * slope[o]; base NULL: 0. */
+static void write_table(cconv_real *table, size_t channels, int64_t rows, const cconv_real *base,
+                        const cconv_real *slope, size_t count)
+{
+    for (int64_t k = 0; k < rows; k++, table += channels)
+        for (size_t o = 0; o < count; o++)
+            table[o] = (base != NULL ? base[o] : 0) + (cconv_real)k * slope[o];
+}
+
 static void write_plane(const struct fill *f, size_t first, size_t count, const struct plane *plane)
 {
     const size_t channels = f->p->channels;
+    cconv_real *to = f->values + first;
 
-    memcpy(f->values + first, plane->base, count * sizeof *f->values);
-    memcpy(f->values + channels + first, plane->down, count * sizeof *f->values);
-    memcpy(f->values + 2 * channels + first, plane->right, count * sizeof *f->values);
-    for (int64_t x = 0; x < f->p->x.end; x++) {
-        cconv_real *to = f->values + (3 + (size_t)x) * channels + first;
-
-        for (size_t o = 0; o < count; o++)
-            to[o] = (cconv_real)x * plane->right[o];
-    }
+    memcpy(to, plane->base, count * sizeof *to);
+    memcpy(to + channels, plane->down, count * sizeof *to);
+    memcpy(to + 2 * channels, plane->right, count * sizeof *to);
+    to += 3 * channels;
+    write_table(to, channels, f->p->y.end, plane->base, plane->down, count);
+    to += (size_t)f->p->y.end * channels;
+    write_table(to, channels, f->p->x.end, NULL, plane->right, count);
 }
 
 static void write_map(const struct fill *f, struct cconv_position_group y,
@@ -278,7 +293,7 @@ static void fill_channels(const struct fill *f, struct cconv_position_group y, s
 
         if (in_run)
             write_plane(f, first, count, &plane);
-        if (!in_run || short_rows(p))
+        if (!in_run || cconv_position_map_is_whole(p))
             write_map(f, y, x, first, count, &plane);
     }
 }

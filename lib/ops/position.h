@@ -47,11 +47,12 @@ struct cconv_position_group cconv_position_group(const struct cconv_position_axi
 /* Taps of output i that lie inside: *first .. *first + returned - 1. */
 int64_t cconv_position_taps(const struct cconv_position_axis *a, int64_t i, int64_t *first);
 
-/* Whether there is a map beside the formula: of the border, and of everything
- * where rows are too short for kernels to take the formula. */
+/* Whether there is a map, of the border or whole. A small map is whole, and that
+ * of short rows: then it is the formula that need not be used. */
 int cconv_position_has_map(const struct cconv_position *p);
+int cconv_position_map_is_whole(const struct cconv_position *p);
 
-/* The formula, with room at `values` for base, down, right and columns. */
+/* The formula, with room at `values` for base, down, right and the tables. */
 size_t cconv_position_plane_values(const struct cconv_position *p);
 struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
                                               const cconv_real *values);

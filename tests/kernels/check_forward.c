@@ -63,7 +63,7 @@ struct round {
 
 /* Where the kernel sees them. */
 struct arena {
-    struct guard a, b, init, plane[3], columns, add, c;
+    struct guard a, b, init, plane[3], rows, columns, add, c;
 };
 
 static cconv_real a_values[MAX_SEGMENTS * (MAX_PIXELS * (MAX_LENGTH + 3))];
@@ -76,6 +76,7 @@ static void arena_open(struct arena *arena)
     guard_open(&arena->init, MAX_PIXELS * (MAX_NR + 3) * sizeof(cconv_real));
     for (int i = 0; i < 3; i++)
         guard_open(&arena->plane[i], MAX_NR * sizeof(cconv_real));
+    guard_open(&arena->rows, MAX_COLUMNS * (MAX_NR + 1) * sizeof(cconv_real));
     guard_open(&arena->columns, MAX_COLUMNS * (MAX_NR + 1) * sizeof(cconv_real));
     guard_open(&arena->add, MAX_PIXELS * (MAX_NR + 2) * sizeof(cconv_real));
     guard_open(&arena->c, MAX_PIXELS * (MAX_NR + 5) * sizeof(cconv_real));
@@ -88,6 +89,7 @@ static void arena_close(struct arena *arena)
     guard_close(&arena->init);
     for (int i = 0; i < 3; i++)
         guard_close(&arena->plane[i]);
+    guard_close(&arena->rows);
     guard_close(&arena->columns);
     guard_close(&arena->add);
     guard_close(&arena->c);
@@ -114,7 +116,7 @@ static void round_plane(struct round *r, uint64_t *state)
         for (size_t o = 0; o < r->panel->nr; o++)
             r->plane[i][o] = random_value(r->shape.fill, 1, state);
     affine->width = border ? SIZE_MAX : 1 + random_below(state, MAX_PIXELS);
-    affine->row = random_below(state, 70000);
+    affine->row = random_below(state, MAX_COLUMNS - MAX_PIXELS);
     affine->column = random_below(state, border ? MAX_COLUMNS - MAX_PIXELS : affine->width);
     affine->begin = border ? random_below(state, MAX_PIXELS / 2) : 0;
     affine->end = border ? affine->begin + random_below(state, MAX_PIXELS / 2 + 1) : MAX_PIXELS;
@@ -198,23 +200,32 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
     return p;
 }
 
-/* The products of the columns that the full run has affine pixels in. */
-static void place_columns(const struct round *r, const struct arena *arena, enum side side,
-                          size_t channels, struct cconv_panel_affine *affine)
+/* One of the tables, up to the last row or column that the full run uses. */
+static const cconv_real *place_table(const struct guard *g, enum side side, size_t channels,
+                                     size_t count, const cconv_real *base, const cconv_real *slope)
 {
     const size_t stride = channels + 1;
-    const size_t end =
-        r->affine.width < MAX_COLUMNS ? r->affine.width : r->affine.column + r->affine.end;
-    cconv_real *columns;
+    cconv_real *table = at_side(g, side, (count - 1) * stride + channels);
 
-    if (!is_affine(r->shape.init) || r->affine.begin == r->affine.end)
-        return;
-    columns = at_side(&arena->columns, side, (end - 1) * stride + channels);
-    for (size_t x = 0; x < end; x++)
+    for (size_t i = 0; i < count; i++)
         for (size_t o = 0; o < channels; o++)
-            columns[x * stride + o] = (cconv_real)x * affine->right[o];
-    affine->columns = columns;
-    affine->columns_stride = (ptrdiff_t)stride;
+            table[i * stride + o] = (base != NULL ? base[o] : 0) + (cconv_real)i * slope[o];
+    return table;
+}
+
+static void place_tables(const struct round *r, const struct arena *arena, enum side side,
+                         size_t channels, struct cconv_panel_affine *affine)
+{
+    const struct cconv_panel_affine *a = &r->affine;
+    const size_t last = a->column + a->end - 1;
+
+    if (!is_affine(r->shape.init) || a->begin == a->end)
+        return;
+    affine->stride = (ptrdiff_t)channels + 1;
+    affine->rows = place_table(&arena->rows, side, channels, a->row + last / a->width + 1,
+                               affine->base, affine->down);
+    affine->columns = place_table(&arena->columns, side, channels, CCONV_MIN(a->width, last + 1),
+                                  NULL, affine->right);
 }
 
 /* The plane as a call sees it that begins at pixel `first`. */
@@ -237,7 +248,7 @@ static struct cconv_panel_affine plane_place(const struct round *r, const struct
     }
     affine.begin -= CCONV_MIN(affine.begin, first);
     affine.end -= CCONV_MIN(affine.end, first);
-    place_columns(r, arena, side, channels, &affine);
+    place_tables(r, arena, side, channels, &affine);
     return affine;
 }
 

@@ -90,16 +90,15 @@ INLINE void NAME(start_init)(VEC sum[][VECTORS], const PART part[VECTORS], const
     }
 }
 
-/* What the columns of a row start from have in common. */
+/* What the columns of a row have in common. */
 INLINE void NAME(start_row)(VEC start[VECTORS], const PART part[VECTORS],
-                            const struct cconv_panel_affine *affine, size_t row)
+                            const struct cconv_panel_affine *affine, struct place at)
 {
-    const VEC y = V(set1_ps)((float)(ptrdiff_t)row);
+    const float *row = affine->rows + (ptrdiff_t)at.row * affine->stride;
 
     UNROLL
     for (int v = 0; v < VECTORS; v++)
-        start[v] = V(fmadd_ps)(y, LOAD_PART(affine->down + v * LANES, part[v]),
-                               LOAD_PART(affine->base + v * LANES, part[v]));
+        start[v] = LOAD_PART(row + v * LANES, part[v]);
 }
 
 /* Pixels side by side in one row, all of them affine. */
@@ -108,12 +107,12 @@ INLINE void NAME(start_affine)(VEC sum[][VECTORS], const PART part[VECTORS],
                                const int count)
 {
     const struct place at = place_of(affine, first);
-    const float *column = affine->columns + (ptrdiff_t)at.column * affine->columns_stride;
+    const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
     VEC start[VECTORS];
 
-    NAME(start_row)(start, part, affine, at.row);
+    NAME(start_row)(start, part, affine, at);
     UNROLL
-    for (int i = 0; i < count; i++, column += affine->columns_stride) {
+    for (int i = 0; i < count; i++, column += affine->stride) {
         UNROLL
         for (int v = 0; v < VECTORS; v++)
             sum[i][v] = V(add_ps)(start[v], LOAD_PART(column + v * LANES, part[v]));
@@ -126,11 +125,11 @@ INLINE void NAME(start_border)(VEC sum[][VECTORS], const PART part[VECTORS],
 {
     const struct cconv_panel_affine *affine = p->affine;
     const struct place at = place_of(affine, first);
-    const float *column = affine->columns + (ptrdiff_t)at.column * affine->columns_stride;
+    const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
     const float *init = p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride;
     VEC start[VECTORS];
 
-    NAME(start_row)(start, part, affine, at.row);
+    NAME(start_row)(start, part, affine, at);
     UNROLL
     for (int i = 0; i < count; i++) {
         const int is_affine = first + (size_t)i - affine->begin < affine->end - affine->begin;
@@ -139,8 +138,8 @@ INLINE void NAME(start_border)(VEC sum[][VECTORS], const PART part[VECTORS],
         for (int v = 0; v < VECTORS; v++) {
             sum[i][v] = V(setzero_ps)();
             if (is_affine)
-                sum[i][v] = V(add_ps)(
-                    start[v], LOAD_PART(column + i * affine->columns_stride + v * LANES, part[v]));
+                sum[i][v] = V(add_ps)(start[v],
+                                      LOAD_PART(column + i * affine->stride + v * LANES, part[v]));
             else if (init != NULL)
                 sum[i][v] = LOAD_PART(init + i * p->init_stride + v * LANES, part[v]);
         }
@@ -153,14 +152,14 @@ INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS],
     const struct cconv_panel_affine *affine = p->affine;
     const size_t end = first + (size_t)count;
 
-    if (affine == NULL || first >= affine->end || end <= affine->begin)
+    if (affine == NULL || first >= affine->end || end <= affine->begin ||
+        affine->begin >= affine->end)
         NAME(start_init)
-        (sum, part, p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride,
-         p->init_stride, count);
+    (sum, part, p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride,
+     p->init_stride, count);
     else if (first >= affine->begin && end <= affine->end)
         NAME(start_affine)(sum, part, affine, first, count);
-    else
-        NAME(start_border)(sum, part, p, first, count);
+    else NAME(start_border)(sum, part, p, first, count);
 }
 
 /* One run. Four pixels share a pointer: they lie at 0, 1, 2 and 3 strides from

@@ -31,8 +31,8 @@ INLINE void narrow_starts(const struct cconv_panel_forward *p, size_t first, siz
             at.row++;
         }
         if (i >= affine->begin && i < affine->end)
-            *start++ = (*affine->base + (float)(ptrdiff_t)at.row * *affine->down) +
-                       affine->columns[(ptrdiff_t)at.column * affine->columns_stride];
+            *start++ = affine->rows[(ptrdiff_t)at.row * affine->stride] +
+                       affine->columns[(ptrdiff_t)at.column * affine->stride];
         else
             *start++ = p->init == NULL ? 0.0F : p->init[(ptrdiff_t)i * p->init_stride];
     }
