@@ -9,9 +9,13 @@
  * of KW * C: neighbouring taps of a row lie side by side. Borders are not known
  * here: the caller points at an input that has been padded.
  *
- * nr is the panel's width; weights are packed [segments][segment_length][nr],
- * zero in the channels that are not there. A panel of nr = 1 has its vectors
- * along the run instead, for layers with very few output channels.
+ * nr is the panel's width. Panels narrower than a vector fill it with `group`
+ * consecutive products of a run. Weights are packed
+ *
+ *   [segments][ceil(segment_length / group)][nr][group]
+ *
+ * zero in the channels and products that are not there; where group is 1, that
+ * is [segments][segment_length][nr].
  */
 #ifndef CCONV_KERNELS_CONV_H
 #define CCONV_KERNELS_CONV_H
@@ -61,12 +65,13 @@ struct cconv_panel_forward {
     const ptrdiff_t *offset; /* [segments] */
     const cconv_real *a;
     ptrdiff_t a_stride;
-    const cconv_real *b;                     /* 64-byte aligned when nr is a multiple of 16 */
-    const cconv_real *init;                  /* NULL: zero */
-    ptrdiff_t init_stride;                   /* 0: one bias for all pixels */
+    const cconv_real *b;    /* packed; 64-byte aligned when nr is a multiple of 16 */
+    const cconv_real *init; /* NULL: zero */
+    ptrdiff_t init_stride;  /* 0: one bias for all pixels */
     const struct cconv_panel_affine *affine; /* NULL: all pixels start from init */
     const cconv_real *add;                   /* NULL: nothing; may be c, with its stride */
     ptrdiff_t add_stride;
+    ptrdiff_t b_block; /* depth only */
     cconv_real *c;
     ptrdiff_t c_stride;
     enum cconv_activation act; /* NONE, RELU or LEAKY */
@@ -76,8 +81,8 @@ struct cconv_panel_forward {
 typedef void cconv_panel_forward_fn(const struct cconv_panel_forward *p);
 
 /* w[s][k][o] += sum_{r,p} a[r * a_row + p * a_stride + offset[s] + k] * g[r * g_row + p * g_stride
- * + o] for 0 <= r < rows, 0 <= p < pixels, 0 <= o < channels; w is [segments][segment_length][nr]
- * and its columns from channels on are left alone or stay zero. */
+ * + o] for 0 <= r < rows, 0 <= p < pixels, 0 <= o < channels; w is laid out as packed weights. Its
+ * columns from channels on are left alone or stay zero; products that are not there may change. */
 struct cconv_panel_grad {
     size_t rows;
     size_t pixels;
@@ -99,6 +104,7 @@ typedef void cconv_panel_grad_fn(const struct cconv_panel_grad *p);
 /* A width and the two loops for it, chosen together because they share the packing. */
 struct cconv_panel {
     size_t nr;
+    size_t group;
     cconv_panel_forward_fn *forward;
     cconv_panel_grad_fn *grad;
     /* Measured forward times, in nanoseconds of a core of 2024; only ratios matter. */
@@ -106,18 +112,39 @@ struct cconv_panel {
     float product_cost; /* of each product */
 };
 
-#define CCONV_MAX_PANELS 4
+#define CCONV_MAX_PANELS 8
+
+/* Depth: every output channel has one input channel of its own, beside it in
+ * memory. A segment is one tap; vectors lie across channels in both images:
+ *
+ *   forward  c[p][o] = act(start[p][o] + sum_s a[p * a_stride + offset[s] + o] *
+ *            b[o / nr * b_block + s * nr + o % nr] + add[p][o]), any number of channels
+ *   grad     w[s][o] += sum_{r,p} a[.. + offset[s] + o] * g[.. + o], up to nr channels;
+ *            w is [segments][nr]
+ *
+ * Otherwise as for panels; segment_length is not looked at, costs are not used. */
 
 /* Panels in order of width. */
 struct cconv_conv_kernels {
     size_t count;
     struct cconv_panel panel[CCONV_MAX_PANELS];
+    struct cconv_panel depth;
 };
 
-/* The panel that wastes least for this many output channels and this many
- * products a sum (segments * segment_length). */
+/* The panel that takes least time for this many output channels and sums of
+ * this many products. */
 const struct cconv_panel *cconv_panel_choose(const struct cconv_conv_kernels *k, size_t channels,
-                                             size_t products);
+                                             size_t segments, size_t segment_length);
+
+/* The same among panels whose group is 1; every set has one. */
+const struct cconv_panel *cconv_panel_choose_ungrouped(const struct cconv_conv_kernels *k,
+                                                       size_t channels, size_t products);
+
+/* Elements of one packed run. */
+size_t cconv_panel_run(const struct cconv_panel *panel, size_t segment_length);
+
+/* Where product k of channel o lies in a packed run; the next channel's is `group` further. */
+size_t cconv_panel_place(const struct cconv_panel *panel, size_t k, size_t o);
 
 void cconv_conv_init_ref(struct cconv_conv_kernels *k);
 void cconv_conv_init_avx2(struct cconv_conv_kernels *k);   /* where built: CCONV_HAVE_AVX2 */

@@ -110,22 +110,53 @@ void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
 }
 
 /* Time of a pixel: what a panel takes to begin and end its sums and for each
- * product, times the panels there have to be. */
-static float cost_of(const struct cconv_panel *panel, size_t channels, size_t products)
+ * product, those that fill up a group included, times the panels there have to be. */
+static float cost_of(const struct cconv_panel *panel, size_t channels, size_t segments,
+                     size_t length)
 {
     const size_t panels = (channels + panel->nr - 1) / panel->nr;
+    const size_t products = segments * (cconv_panel_run(panel, length) / panel->nr);
 
     return (float)panels * (panel->pixel_cost + panel->product_cost * (float)products);
 }
 
-const struct cconv_panel *cconv_panel_choose(const struct cconv_conv_kernels *k, size_t channels,
-                                             size_t products)
+static const struct cconv_panel *choose(const struct cconv_conv_kernels *k, size_t channels,
+                                        size_t segments, size_t length, size_t most_group)
 {
-    const struct cconv_panel *best = &k->panel[0];
+    const struct cconv_panel *best = NULL;
+    float least = 0;
 
-    assert(k->count > 0 && channels > 0);
-    for (size_t i = 1; i < k->count; i++)
-        if (cost_of(&k->panel[i], channels, products) <= cost_of(best, channels, products))
+    assert(channels > 0);
+    for (size_t i = 0; i < k->count; i++) {
+        const float cost = cost_of(&k->panel[i], channels, segments, length);
+
+        if (k->panel[i].group <= most_group && (best == NULL || cost <= least)) {
             best = &k->panel[i];
+            least = cost;
+        }
+    }
+    assert(best != NULL);
     return best;
+}
+
+const struct cconv_panel *cconv_panel_choose(const struct cconv_conv_kernels *k, size_t channels,
+                                             size_t segments, size_t segment_length)
+{
+    return choose(k, channels, segments, segment_length, SIZE_MAX);
+}
+
+const struct cconv_panel *cconv_panel_choose_ungrouped(const struct cconv_conv_kernels *k,
+                                                       size_t channels, size_t products)
+{
+    return choose(k, channels, 1, products, 1);
+}
+
+size_t cconv_panel_run(const struct cconv_panel *panel, size_t segment_length)
+{
+    return (segment_length + panel->group - 1) / panel->group * panel->group * panel->nr;
+}
+
+size_t cconv_panel_place(const struct cconv_panel *panel, size_t k, size_t o)
+{
+    return (k / panel->group * panel->nr + o) * panel->group + k % panel->group;
 }

@@ -288,6 +288,7 @@ INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const PAR
     }
 }
 
+/* What is rare goes through one copy of the code that asks for everything. */
 INLINE void join(const struct cconv_winograd_join *j, transform_fn *l, const int k, const int n)
 {
     const int none = j->ay0 >= j->ay1 || j->ax0 >= j->ax1;
@@ -300,8 +301,6 @@ INLINE void join(const struct cconv_winograd_join *j, transform_fn *l, const int
             join_vector(j, c, full, 1, START_INIT, l, k, n);
         for (; all && j->channels - c >= LANES; c += LANES)
             join_vector(j, c, full, 1, START_AFFINE, l, k, n);
-        for (; j->channels - c >= LANES; c += LANES)
-            join_vector(j, c, full, 1, START_MIXED, l, k, n);
     }
     for (; c < j->channels; c += LANES)
         join_vector(j, c, part_of(j->channels - c), 0, START_MIXED, l, k, n);

@@ -28,22 +28,25 @@ static size_t packed_bytes(const struct cconv_pass *p)
                           cconv_size_align(cconv_size_mul(weights, sizeof(cconv_real))));
 }
 
-/* One panel [taps y][taps x][in_cg][nr], zero beyond the channels there are. */
+/* One panel, run by run; zero beyond the channels and products there are. */
 static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_strides *s,
                        const cconv_real *weight, size_t channels, cconv_real *packed)
 {
-    const size_t nr = p->panel->nr;
+    const size_t group = p->panel->group;
 
+    memset(packed, 0, p->panel_weights * sizeof *packed);
     for (int64_t ky = 0; ky < p->taps[0]; ky++) {
         for (int64_t kx = 0; kx < p->taps[1]; kx++) {
             const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
             const int64_t wx = p->tap_first[1] + kx * p->tap_step[1];
+            const size_t tap = (size_t)(ky * p->taps[1] + kx);
             const cconv_real *w = weight + (size_t)wy * s->kernel_w + (size_t)wx;
 
-            for (size_t i = 0; i < p->in_cg; i++, packed += nr) {
+            for (size_t i = 0; i < p->in_cg; i++) {
+                cconv_real *to = packed + cconv_pass_place(p, tap, i);
+
                 for (size_t o = 0; o < channels; o++)
-                    packed[o] = w[o * s->out + i * s->in];
-                memset(packed + channels, 0, (nr - channels) * sizeof *packed);
+                    to[o * group] = w[o * s->out + i * s->in];
             }
         }
     }
@@ -52,16 +55,20 @@ static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_str
 static void pack(const coordconv_context *context, const struct cconv_pass *p,
                  const struct cconv_weight_strides *s, const cconv_real *weight, char *packed)
 {
+    struct cconv_weight_strides strides = *s;
+
     if (p->winograd != 0) {
         cconv_winograd_pack(context, p, s, weight, packed);
         return;
     }
     cconv_real *panel = (cconv_real *)(void *)(packed + offsets_bytes(p));
 
+    if (p->depth) /* groups have become channels */
+        strides.out = s->group;
     cconv_pass_offsets(p, (ptrdiff_t *)(void *)packed);
     for (size_t g = 0; g < p->groups; g++) {
         for (size_t o = 0; o < p->out_cg; o += p->panel->nr, panel += p->panel_weights)
-            pack_panel(p, s, weight + g * s->group + o * s->out,
+            pack_panel(p, &strides, weight + g * s->group + o * strides.out,
                        CCONV_MIN(p->panel->nr, p->out_cg - o), panel);
     }
 }
@@ -118,31 +125,33 @@ static int affine_row(const struct run *r, const struct cconv_block *b, size_t y
     return line_is_affine(p, a);
 }
 
-/* One row of outputs of one panel. */
+/* One row of outputs of one panel, or with depth of several. */
 static void run_row(const struct run *r, const struct cconv_rows *rows, const struct cconv_block *b,
-                    size_t y, size_t group, size_t panel)
+                    size_t y, size_t first, size_t panels)
 {
     const struct cconv_pass *p = r->pass;
-    const size_t nr = p->panel->nr, first_o = panel * nr, channel = group * p->out_cg + first_o;
+    const size_t group = first / p->panels, first_o = first % p->panels * p->panel->nr;
+    const size_t channel = group * p->out_cg + first_o;
+    const size_t in_channel = p->depth ? channel : group * p->in_cg;
     const ptrdiff_t at = p->out_first + (ptrdiff_t)y * p->out_row +
                          (ptrdiff_t)b->x0 * p->out_pixel + (ptrdiff_t)channel;
     int64_t tap;
     const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
     const int64_t row = (int64_t)y * p->step[0] - p->pad[0] + tap * p->dilation[0] - rows->first;
-    const size_t skipped = (size_t)tap * p->segments_y * p->segment_length * nr;
+    const size_t skipped = (size_t)tap * p->segments_y * p->run_weights;
     struct cconv_panel_affine affine;
     const struct cconv_panel_forward call = {
         .pixels = b->x1 - b->x0,
-        .channels = CCONV_MIN(nr, p->out_cg - first_o),
+        .channels = CCONV_MIN(panels * p->panel->nr, p->out_cg - first_o),
         .segments = (size_t)taps * p->segments_y,
         .segment_length = p->segment_length,
         .offset = r->offset,
-        .a = taps == 0
-                 ? rows->origin
-                 : rows->origin + row * (int64_t)p->row +
-                       (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c + (int64_t)(group * p->in_cg),
+        .a = taps == 0 ? rows->origin
+                       : rows->origin + row * (int64_t)p->row +
+                             (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c + (int64_t)in_channel,
         .a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c),
-        .b = r->weights + (group * p->panels + panel) * p->panel_weights + skipped,
+        .b = r->weights + first * p->panel_weights + skipped,
+        .b_block = (ptrdiff_t)p->panel_weights,
         .init = r->init.values == NULL
                     ? NULL
                     : r->init.values + (r->init.is_map ? at : (ptrdiff_t)channel),
@@ -159,18 +168,21 @@ static void run_row(const struct run *r, const struct cconv_rows *rows, const st
     p->panel->forward(&call);
 }
 
-/* Panels outermost: one panel's weights stay in cache over all rows of a block. */
+/* Panels outermost: one panel's weights stay in cache over all rows of a block.
+ * With depth they are few, and it is the image that should be read in order. */
 static void run_part(const struct run *r, size_t block, size_t part, cconv_real *strip)
 {
     const struct cconv_pass *p = r->pass;
     const struct cconv_block b = cconv_pass_block(p, block);
     const size_t all = p->groups * p->panels;
+    const size_t first = all * part / r->splits, end = all * (part + 1) / r->splits;
+    const size_t together = p->depth ? end - first : 1;
     const struct cconv_rows rows =
         cconv_pass_rows(p, r->in + b.n * p->in_h * p->in_w * p->in_c, &b, strip);
 
-    for (size_t i = all * part / r->splits; i < all * (part + 1) / r->splits; i++) {
+    for (size_t i = first; i < end; i += together) {
         for (size_t y = b.y0; y < b.y1; y++)
-            run_row(r, &rows, &b, y, i / p->panels, i % p->panels);
+            run_row(r, &rows, &b, y, i, together);
     }
 }
 
@@ -242,9 +254,9 @@ void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv
                             const cconv_real *weight, void *packed)
 {
     const struct cconv_weight_strides s = { .out = c->weight_s,
-                                      .in = kernel_plane(c),
-                                      .group = c->small_c / c->groups * c->weight_s,
-                                      .kernel_w = (size_t)c->kernel[1] };
+                                            .in = kernel_plane(c),
+                                            .group = c->small_c / c->groups * c->weight_s,
+                                            .kernel_w = (size_t)c->kernel[1] };
     struct cconv_pass p;
 
     cconv_pass_gather(context, c, &p);
@@ -313,9 +325,9 @@ void cconv_corr_scatter_pack(const coordconv_context *context, const struct ccon
                              const cconv_real *weight, void *packed)
 {
     const struct cconv_weight_strides s = { .out = kernel_plane(c),
-                                      .in = c->weight_s,
-                                      .group = c->small_c / c->groups * c->weight_s,
-                                      .kernel_w = (size_t)c->kernel[1] };
+                                            .in = c->weight_s,
+                                            .group = c->small_c / c->groups * c->weight_s,
+                                            .kernel_w = (size_t)c->kernel[1] };
     struct phases i = { context, c, 0 };
     struct cconv_pass p;
 

@@ -98,14 +98,14 @@ static void add_rows(const struct grad *g, const struct cconv_rows *rows,
         .segment_length = p->segment_length,
         .offset = g->offset,
         .a = rows->origin + row * (int64_t)p->row + (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c +
-             (int64_t)(group * p->in_cg),
+             (int64_t)(p->depth ? first_o : group * p->in_cg),
         .a_row = (ptrdiff_t)((size_t)p->step[0] * p->row),
         .a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c),
         .g = g->small + b->n * p->out_image + (ptrdiff_t)y * p->out_row +
              (ptrdiff_t)b->x0 * p->out_pixel + (ptrdiff_t)(group * p->out_cg + first_o),
         .g_row = p->out_row,
         .g_stride = p->out_pixel,
-        .w = sum + (size_t)tap * p->segments_y * p->segment_length * nr
+        .w = sum + (size_t)tap * p->segments_y * p->run_weights
     };
     p->panel->grad(&call);
 }
@@ -153,6 +153,7 @@ static void finish_panel(const struct grad *g, size_t panel)
     const struct cconv_pass *p = &g->pass;
     const size_t nr = p->panel->nr, plane = (size_t)(p->taps[0] * p->taps[1]);
     const size_t first = panel / p->panels * p->out_cg + panel % p->panels * nr;
+    const size_t channels = CCONV_MIN(nr, p->out_cg - panel % p->panels * nr);
     cconv_real *sum = partial_panel(g, 0, panel);
 
     for (size_t i = 1; i < g->partials; i++) {
@@ -161,16 +162,27 @@ static void finish_panel(const struct grad *g, size_t panel)
         for (size_t k = 0; k < p->panel_weights; k++)
             sum[k] += other[k];
     }
-    const struct cconv_transpose kernels = { .outer = p->in_cg,
-                                             .inner = plane,
-                                             .columns =
-                                                 CCONV_MIN(nr, p->out_cg - panel % p->panels * nr),
-                                             .from = sum,
-                                             .from_outer = nr,
-                                             .from_inner = p->in_cg * nr,
-                                             .to = g->dweight + first * g->corr->weight_s,
-                                             .to_stride = g->corr->weight_s };
-    g->transpose(&kernels);
+    if (p->panel->group == 1) {
+        const struct cconv_transpose kernels = { .outer = p->in_cg,
+                                                 .inner = plane,
+                                                 .columns = channels,
+                                                 .from = sum,
+                                                 .from_outer = nr,
+                                                 .from_inner = p->in_cg * nr,
+                                                 .to = g->dweight + first * g->corr->weight_s,
+                                                 .to_stride = g->corr->weight_s };
+        g->transpose(&kernels);
+        return;
+    }
+    for (size_t tap = 0; tap < plane; tap++) {
+        for (size_t b = 0; b < p->in_cg; b++) {
+            const cconv_real *from = sum + cconv_pass_place(p, tap, b);
+
+            for (size_t o = 0; o < channels; o++)
+                g->dweight[(first + o) * g->corr->weight_s + b * plane + tap] =
+                    from[o * p->panel->group];
+        }
+    }
 }
 
 static void finish_task(void *arg, size_t task, size_t slot)

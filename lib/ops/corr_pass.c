@@ -51,21 +51,27 @@ static void choose(const coordconv_context *context, struct cconv_pass *p)
     const int64_t last =
         ((int64_t)p->out_w - 1) * p->step[1] - p->pad[1] + (p->taps[1] - 1) * p->dilation[1];
     const int empty = p->taps[0] <= 0 || p->taps[1] <= 0;
-    size_t products;
 
     if (empty)
         p->taps[0] = p->taps[1] = 0;
+    p->depth = p->groups > 1 && p->in_cg == 1 && p->out_cg == 1;
+    if (p->depth) {
+        p->out_cg = p->groups;
+        p->groups = 1;
+    }
     p->strip = !empty && (p->pad[1] > 0 || last >= (int64_t)p->in_w);
     p->row = p->in_w * p->in_c;
     if (p->strip)
         p->row = (size_t)(last + p->pad[1] + 1) * p->in_c;
     /* Neighbouring taps join into one run where their channels lie side by side. */
-    p->segments_y = p->groups == 1 && p->dilation[1] == 1 ? 1 : (size_t)p->taps[1];
+    p->segments_y = p->groups == 1 && !p->depth && p->dilation[1] == 1 ? 1 : (size_t)p->taps[1];
     p->segment_length = p->segments_y == 1 ? (size_t)p->taps[1] * p->in_cg : p->in_cg;
-    products = (size_t)p->taps[0] * (size_t)p->taps[1] * p->in_cg;
-    p->panel = cconv_panel_choose(&context->kernels.conv, p->out_cg, CCONV_MAX(products, 1));
+    p->panel = p->depth ? &context->kernels.conv.depth
+                        : cconv_panel_choose(&context->kernels.conv, p->out_cg,
+                                             cconv_pass_offset_count(p), p->segment_length);
     p->panels = ceil_div(p->out_cg, p->panel->nr);
-    p->panel_weights = products * p->panel->nr;
+    p->run_weights = cconv_panel_run(p->panel, p->segment_length);
+    p->panel_weights = cconv_pass_offset_count(p) * p->run_weights;
     choose_blocks(p);
     cconv_winograd_choose(context, p);
 }
@@ -215,6 +221,14 @@ void cconv_pass_offsets(const struct cconv_pass *p, ptrdiff_t *offset)
             *offset++ = (ptrdiff_t)((size_t)(ky * p->dilation[0]) * p->row +
                                     kx * (size_t)p->dilation[1] * p->in_c);
     }
+}
+
+size_t cconv_pass_place(const struct cconv_pass *p, size_t tap, size_t i)
+{
+    const size_t k = tap * p->in_cg + i; /* among all products */
+
+    return k / p->segment_length * p->run_weights +
+           cconv_panel_place(p->panel, k % p->segment_length, 0);
 }
 
 /* One row of the strip: zeros, the pixels that are there, zeros. */

@@ -26,6 +26,7 @@ struct cconv_pass {
     size_t winograd; /* outputs of a tile along an axis; 0: the sum is made directly, and what
                       * follows is of that, but for panel and panels */
     const struct cconv_panel *panel;
+    int depth;         /* one input channel for each output channel: panels of a single group */
     int strip;         /* the input is copied into a padded strip */
     int lines;         /* output is one line: a task takes block_w pixels of it */
     size_t line_w;     /* columns of the image whose rows make the line */
@@ -33,6 +34,7 @@ struct cconv_pass {
     size_t segments_y; /* segments a tap row */
     size_t segment_length;
     size_t panels;           /* panels of a group */
+    size_t run_weights;      /* elements of one packed run */
     size_t panel_weights;    /* elements of one packed panel */
     size_t block_h, block_w; /* outputs of a task */
     size_t block_work;       /* products of a whole block */
@@ -87,6 +89,10 @@ size_t cconv_pass_strip(const struct cconv_pass *p);
 /* Table of segment offsets; [taps y * segments_y]. */
 size_t cconv_pass_offset_count(const struct cconv_pass *p);
 void cconv_pass_offsets(const struct cconv_pass *p, ptrdiff_t *offset);
+
+/* Where the weight of tap (ky, kx), counted ky * taps x + kx, and of input channel i
+ * for the first channel of a panel lies in the packed panel. */
+size_t cconv_pass_place(const struct cconv_pass *p, size_t tap, size_t i);
 
 /* Input rows for a block: in place, or copied into strip. */
 struct cconv_rows cconv_pass_rows(const struct cconv_pass *p, const cconv_real *image,

@@ -33,7 +33,7 @@ enum {
 static int fits(const struct cconv_pass *p)
 {
     return p->taps[0] == 3 && p->taps[1] == 3 && p->step[0] == 1 && p->step[1] == 1 &&
-           p->dilation[0] == 1 && p->dilation[1] == 1 && p->groups == 1;
+           p->dilation[0] == 1 && p->dilation[1] == 1 && p->groups == 1 && !p->depth;
 }
 
 static float panels_cost(const struct cconv_panel *panel, size_t channels, size_t products)
@@ -76,7 +76,7 @@ void cconv_winograd_choose(const coordconv_context *context, struct cconv_pass *
     p->winograd = 0;
     if (!fits(p) || wanted == 0)
         return;
-    panel = cconv_panel_choose(&context->kernels.conv, p->out_cg, p->in_cg);
+    panel = cconv_panel_choose_ungrouped(&context->kernels.conv, p->out_cg, p->in_cg);
     best = WORTH * direct_cost(p);
     cost2 = winograd_cost(p, &k->f2, panel);
     cost4 = winograd_cost(p, &k->f4, panel);

@@ -95,7 +95,7 @@ struct bench {
 };
 
 static _Alignas(CCONV_ALIGN) cconv_real a_values[(ROWS + 2) * (PIXELS + 2) * 64];
-static _Alignas(CCONV_ALIGN) cconv_real w_values[9 * 64 * MAX_NR];
+static _Alignas(CCONV_ALIGN) cconv_real w_values[3 * (3 * 64 + 16) * MAX_NR];
 static _Alignas(CCONV_ALIGN) cconv_real c_values[ROWS * PIXELS * MAX_NR];
 
 /* Seconds of one call over ROWS rows, the best of many. */
@@ -199,7 +199,7 @@ static void bench_choice(const struct cconv_conv_kernels *k)
         { "1", 1, 1 },  { "3", 1, 3 },   { "8", 1, 8 },
         { "27", 3, 3 }, { "64", 1, 64 }, { "576", 3, 64 },
     };
-    static const size_t channels[] = { 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 100 };
+    static const size_t channels[] = { 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 100 };
 
     printf("panel chosen and time over the best panel's, products across\n    ");
     for (size_t j = 0; j < CCONV_COUNT(benches); j++)
@@ -210,7 +210,7 @@ static void bench_choice(const struct cconv_conv_kernels *k)
         for (size_t j = 0; j < CCONV_COUNT(benches); j++) {
             const struct bench *b = &benches[j];
             const struct cconv_panel *chosen =
-                cconv_panel_choose(k, channels[i], b->kernel * b->kernel * b->depth);
+                cconv_panel_choose(k, channels[i], b->kernel, b->kernel * b->depth);
             double best = 1e9, taken = 0;
 
             for (size_t l = 0; l < k->count; l++) {

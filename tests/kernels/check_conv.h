@@ -23,6 +23,8 @@ typedef double wide_real;
 #define MAX_SEGMENTS 4
 #define MAX_LENGTH   600
 #define MAX_NR       32
+/* Elements of packed weights: groups of up to 16 products fill the last of a run. */
+#define MAX_PACKED (MAX_SEGMENTS * (MAX_LENGTH + 16) * MAX_NR)
 
 /* The instruction set under test: set by main, one after the other. */
 extern int32_t checked_isa;
@@ -86,6 +88,8 @@ void forward_same_bits_however_split(void **state);
 void forward_keeps_nan(void **state);
 void grad_matches_sums(void **state);
 void grad_every_count(void **state);
+void depth_forward_matches_sums(void **state);
+void depth_grad_matches_sums(void **state);
 void choice_wastes_least(void **state);
 void transpose_moves_every_value(void **state);
 void plain_same_bits(void **state);

@@ -72,7 +72,7 @@ static cconv_real b_values[MAX_SEGMENTS * MAX_LENGTH * MAX_NR];
 static void arena_open(struct arena *arena)
 {
     guard_open(&arena->a, sizeof a_values);
-    guard_open(&arena->b, sizeof b_values);
+    guard_open(&arena->b, MAX_PACKED * sizeof(cconv_real));
     guard_open(&arena->init, MAX_PIXELS * (MAX_NR + 3) * sizeof(cconv_real));
     for (int i = 0; i < 3; i++)
         guard_open(&arena->plane[i], MAX_NR * sizeof(cconv_real));
@@ -168,7 +168,8 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
     const size_t stride = r->shape.init == INIT_BIAS ? 0 : channels + 3;
     const size_t starts = (MAX_PIXELS - 1) * stride + channels;
     cconv_real *a = at_side(&arena->a, side, r->in.elements);
-    cconv_real *b = at_side(&arena->b, side, r->products * nr);
+    const size_t run = cconv_panel_run(r->panel, r->shape.length);
+    cconv_real *b = at_side(&arena->b, side, r->shape.segments * run);
     cconv_real *init = at_side(&arena->init, side, starts);
     cconv_real *add = at_side(&arena->add, side, (MAX_PIXELS - 1) * (channels + 2) + channels);
     const struct cconv_panel_forward p = {
@@ -187,9 +188,12 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
     };
 
     memcpy(a, r->a, r->in.elements * sizeof *a);
+    for (size_t i = 0; i < r->shape.segments * run; i++)
+        b[i] = 0;
     for (size_t i = 0; i < r->products; i++)
-        for (size_t o = 0; o < nr; o++)
-            b[i * nr + o] = o < channels ? r->b[i * nr + o] : 0;
+        for (size_t o = 0; o < channels; o++)
+            b[i / r->shape.length * run + cconv_panel_place(r->panel, i % r->shape.length, o)] =
+                r->b[i * nr + o];
     for (size_t i = 0; i < starts; i++)
         init[i] = (cconv_real)NAN;
     for (size_t i = 0; i < MAX_PIXELS; i++)

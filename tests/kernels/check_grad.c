@@ -33,7 +33,7 @@ static void arena_open(struct arena *arena)
 
     guard_open(&arena->a, MAX_ROWS * MAX_SEGMENTS * MAX_PIXELS * (MAX_LENGTH + 3) * real);
     guard_open(&arena->g, MAX_ROWS * MAX_PIXELS * (MAX_NR + 3) * real);
-    guard_open(&arena->w, MAX_SEGMENTS * MAX_LENGTH * MAX_NR * real);
+    guard_open(&arena->w, MAX_PACKED * real);
 }
 
 static void arena_close(struct arena *arena)
@@ -86,13 +86,15 @@ static void check_weights(const struct cconv_panel *panel, const struct cconv_pa
                           const cconv_real *before, const struct shape *shape)
 {
     const size_t nr = panel->nr, products = p->segments * p->segment_length;
+    const size_t run = cconv_panel_run(panel, p->segment_length);
 
     for (size_t i = 0; i < products; i++)
         for (size_t o = 0; o < nr; o++) {
-            const cconv_real got = p->w[i * nr + o];
+            const size_t k = i % p->segment_length;
+            const size_t at = i / p->segment_length * run + cconv_panel_place(panel, k, o);
+            const cconv_real got = p->w[at];
             const int right = o < p->channels
-                                  ? weight_right(p, i / p->segment_length, i % p->segment_length, o,
-                                                 before[i * nr + o], got)
+                                  ? weight_right(p, i / p->segment_length, k, o, before[at], got)
                                   : got == 0;
 
             if (!right)
@@ -107,10 +109,10 @@ static void check_weights(const struct cconv_panel *panel, const struct cconv_pa
 static void check_shape(const struct cconv_panel *panel, const struct arena *arena, int last,
                         const struct shape *shape, uint64_t *state)
 {
-    static cconv_real before[MAX_SEGMENTS * MAX_LENGTH * MAX_NR];
+    static cconv_real before[MAX_PACKED];
     const struct inputs in =
         inputs_laid(shape->layout, shape->pixels, shape->segments, shape->length);
-    const size_t weights = shape->segments * shape->length * panel->nr;
+    const size_t weights = shape->segments * cconv_panel_run(panel, shape->length);
     const size_t a_elements = shape->rows * in.elements;
     const size_t g_stride = shape->channels + (size_t)shape->layout;
     const size_t g_elements = shape->rows * shape->pixels * g_stride - (size_t)shape->layout;
@@ -136,7 +138,9 @@ static void check_shape(const struct cconv_panel *panel, const struct arena *are
         inputs_fill(&in, shape->fill, state, a + r * in.elements);
     fill_gradients(&p, shape->fill, state, g, g_elements);
     for (size_t i = 0; i < weights; i++)
-        before[i] = i % panel->nr < shape->channels ? random_value(FILL_INFINITE, 1, state) : 0;
+        before[i] = i / panel->group % panel->nr < shape->channels
+                        ? random_value(FILL_INFINITE, 1, state)
+                        : 0;
     memcpy(p.w, before, weights * sizeof *before);
     panel->grad(&p);
     check_weights(panel, &p, before, shape);

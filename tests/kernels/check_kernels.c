@@ -93,6 +93,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(forward_keeps_nan),
         cmocka_unit_test(grad_matches_sums),
         cmocka_unit_test(grad_every_count),
+        cmocka_unit_test(depth_forward_matches_sums),
+        cmocka_unit_test(depth_grad_matches_sums),
         cmocka_unit_test(choice_wastes_least),
         cmocka_unit_test(transpose_moves_every_value),
         cmocka_unit_test(plain_same_bits),

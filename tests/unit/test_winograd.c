@@ -99,8 +99,13 @@ static void make(const struct shape *s, struct data *d)
     d->add = randoms(d->out);
     for (int i = 0; i < 3; i++)
         d->vector[i] = randoms(s->out_c);
-    d->affine = (struct cconv_corr_affine){ d->vector[0], d->vector[1],     d->vector[2], h > 1, h,
-                                            w > 2,        w > 4 ? w - 2 : w };
+    d->affine = (struct cconv_corr_affine){ .base = d->vector[0],
+                                            .down = d->vector[1],
+                                            .right = d->vector[2],
+                                            .y0 = h > 1,
+                                            .y1 = h,
+                                            .x0 = w > 2,
+                                            .x1 = w > 4 ? w - 2 : w };
 }
 
 static void drop(struct data *d)

@@ -238,12 +238,92 @@ static void grad_1(const struct cconv_panel_grad *p)
         }
 }
 
+/* The call with channels from `first` on alone, at most WIDTH. */
+static struct cconv_panel_forward depth_block(const struct cconv_panel_forward *p, size_t first,
+                                              struct cconv_panel_affine *affine)
+{
+    struct cconv_panel_forward block = *p;
+
+    block.channels = CCONV_MIN(p->channels - first, WIDTH);
+    block.a += first;
+    block.b += (ptrdiff_t)(first / WIDTH) * p->b_block;
+    block.c += first;
+    block.init = p->init == NULL ? NULL : p->init + first;
+    block.add = p->add == NULL ? NULL : p->add + first;
+    if (p->affine != NULL) {
+        *affine = *p->affine;
+        affine->base += first;
+        affine->down += first;
+        affine->right += first;
+        block.affine = affine;
+    }
+    return block;
+}
+
+static void depth_pixel(const struct cconv_panel_forward *p, size_t pixel)
+{
+    cconv_real sum[WIDTH] = { 0 };
+
+    start(p, pixel, sum);
+    for (size_t s = 0; s < p->segments; s++) {
+        const cconv_real *a = p->a + (ptrdiff_t)pixel * p->a_stride + p->offset[s];
+
+        if (p->channels == WIDTH)
+            add_products(sum, a, p->b + s * WIDTH);
+        else
+            for (size_t o = 0; o < p->channels; o++)
+                sum[o] += a[o] * p->b[s * WIDTH + o];
+    }
+    for (size_t o = 0; o < p->channels; o++)
+        p->c[(ptrdiff_t)pixel * p->c_stride + (ptrdiff_t)o] = finish(p, pixel, o, sum[o]);
+}
+
+static void depth_forward(const struct cconv_panel_forward *p)
+{
+    for (size_t first = 0; first < p->channels; first += WIDTH) {
+        struct cconv_panel_affine affine;
+        const struct cconv_panel_forward block = depth_block(p, first, &affine);
+
+        for (size_t pixel = 0; pixel < p->pixels; pixel++)
+            depth_pixel(&block, pixel);
+    }
+}
+
+/* One tap. */
+static void depth_tap(const struct cconv_panel_grad *p, ptrdiff_t at, cconv_real *w)
+{
+    cconv_real sum[WIDTH] = { 0 };
+
+    for (size_t r = 0; r < p->rows; r++) {
+        const cconv_real *a = p->a + (ptrdiff_t)r * p->a_row + at;
+        const cconv_real *g = p->g + (ptrdiff_t)r * p->g_row;
+
+        for (size_t pixel = 0; pixel < p->pixels; pixel++, a += p->a_stride, g += p->g_stride) {
+            if (p->channels == WIDTH)
+                add_products(sum, a, g);
+            else
+                for (size_t o = 0; o < p->channels; o++)
+                    sum[o] += a[o] * g[o];
+        }
+    }
+    for (size_t o = 0; o < p->channels; o++)
+        w[o] += sum[o];
+}
+
+static void depth_grad(const struct cconv_panel_grad *p)
+{
+    assert(p->channels >= 1 && p->channels <= WIDTH);
+    for (size_t s = 0; s < p->segments; s++)
+        depth_tap(p, p->offset[s], p->w + s * WIDTH);
+}
+
 void cconv_conv_init_ref(struct cconv_conv_kernels *k)
 {
     static const struct cconv_conv_kernels panels = {
         .count = 2,
-        .panel = { { 1, forward_1, grad_1, 4.00F, 0.075F },
-                   { WIDTH, forward_8, grad_8, 6.50F, 0.390F } },
+        .panel = { { 1, 1, forward_1, grad_1, 4.00F, 0.075F },
+                   { WIDTH, 1, forward_8, grad_8, 6.50F, 0.390F } },
+        .depth = { WIDTH, 1, depth_forward, depth_grad, 0, 0 },
     };
 
     *k = panels;

@@ -4,7 +4,11 @@
  *
  *   16 channels  6 pixels x 2 vectors of 8 \
  *    8 channels  12 pixels x 1 vector of 8 / 12 of 16 registers
- *    1 channel   8 pixels, vectors of 8 or 4 along the run
+ *    4 channels  12 pixels x 1 vector of 4 x 2 products
+ *    2 channels  12 pixels x 1 vector of 2 x 4 products
+ *    1 channel   8 pixels x 1 vector of 8 products
+ *
+ *   depthwise    6 pixels x 2 or 1 vectors of 8 channels
  *
  * Built with compiler flags of its own: an inline function from elsewhere would
  * be compiled for AVX2 as well, so none is included.
@@ -91,68 +95,153 @@ static inline void store_part_8(float *p, struct part_8 part, __m256 v)
 #define LEAKY(v, slope)                                                                            \
     V(blendv_ps)(v, V(add_ps)(V(mul_ps)(v, slope), ZERO), V(cmp_ps)(v, ZERO, _CMP_LE_OQ))
 
-#define VEC     __m256
-#define LANES   8
-#define MM      _mm256_
-#define PART    struct part_8
-#define VECTORS 2
-#define TILE    6
-#define NAME(x) x##_16
+#define VEC          __m256
+#define LANES        8
+#define MM           _mm256_
+#define PART         struct part_8
+#define VECTORS      2
+#define TILE         6
+#define DEPTH_PIXELS 6
+#define NAME(x)      x##_16
 #include "kernels/x86/conv_template.h"
 
-#define VEC     __m256
-#define LANES   8
-#define MM      _mm256_
-#define PART    struct part_8
-#define VECTORS 1
-#define TILE    12
+#define VEC          __m256
+#define LANES        8
+#define MM           _mm256_
+#define PART         struct part_8
+#define VECTORS      1
+#define TILE         12
+#define DEPTH_PIXELS 6
+#define DEPTH_GRAD
 #define NAME(x) x##_8
 #include "kernels/x86/conv_template.h"
 
-static inline __m128 fold_8(__m256 v)
+#define COUNTING _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)
+
+/* Two neighbours that travel as one double. */
+static inline double two_floats(const float *p)
 {
-    return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    double both;
+
+    __builtin_memcpy(&both, p, sizeof both);
+    return both;
 }
 
-#define VEC     __m256
-#define LANES   8
-#define MM      _mm256_
-#define PART    struct part_8
-#define FOLD(v) fold_8(v)
-#define NAME(x) x##_by_8
-#include "kernels/x86/narrow_forward_template.h"
-
-#define VEC     __m128
-#define LANES   4
-#define MM      _mm_
-#define PART    struct part_4
-#define FOLD(v) (v)
-#define NAME(x) x##_by_4
-#include "kernels/x86/narrow_forward_template.h"
-
-#define VEC     __m256
-#define LANES   8
-#define MM      _mm256_
-#define PART    struct part_8
-#define NAME(x) x
-#include "kernels/x86/narrow_grad_template.h"
-
-/* The shortest vector that holds a run; the run's length alone decides. */
-static void forward_1(const struct cconv_panel_forward *p)
+static inline __m128 load_part_4(const float *p, struct part_4 part)
 {
-    if (p->segment_length <= 4)
-        narrow_forward_by_4(p);
-    else
-        narrow_forward_by_8(p);
+    return _mm_maskload_ps(p, part.mask);
+}
+
+/* Each half: the sums of its lanes in s[0] to s[3]. */
+static inline __m256 fold_quads(const __m256 s[4])
+{
+    return _mm256_hadd_ps(_mm256_hadd_ps(s[0], s[1]), _mm256_hadd_ps(s[2], s[3]));
+}
+
+static inline __m256 fold_by_2(const __m256 s[2])
+{
+    const __m256d sums = _mm256_castps_pd(_mm256_hadd_ps(s[0], s[1]));
+
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(sums, 0xD8));
+}
+
+static inline __m256 fold_by_4(const __m256 s[4])
+{
+    return _mm256_permutevar8x32_ps(fold_quads(s), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+static inline __m256 fold_by_8(const __m256 s[8])
+{
+    const __m256 low = fold_quads(s), high = fold_quads(s + 4);
+
+    return _mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20),
+                         _mm256_permute2f128_ps(low, high, 0x31));
+}
+
+/* Lane l: p[l >> shift], where that is below n. */
+static inline __m256 repeat_8(const float *p, size_t n, size_t nr, int shift)
+{
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m128 v = n == 4 && nr == 4 ? _mm_loadu_ps(p) : _mm_maskload_ps(p, part_of_4(n).mask);
+
+    return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(v), _mm256_srli_epi32(lane, shift));
+}
+
+#define VEC                  __m256
+#define LANES                8
+#define MM                   _mm256_
+#define PART                 struct part_8
+#define GROUP                2
+#define VECTORS              1
+#define TILE                 12
+#define REST                 struct part_4
+#define rest_of(n)           part_of_4(n)
+#define SPREAD(p)            _mm256_castpd_ps(_mm256_set1_pd(two_floats(p)))
+#define SPREAD_REST(p, rest) _mm256_castpd_ps(_mm256_broadcastsd_pd(_mm_castps_pd(_mm_load_ss(p))))
+#define REPEAT(p, v, n)      repeat_8(p, n, 4, 1)
+#define FOLD(s)              fold_by_2(s)
+#define NAME(x)              x##_4
+#include "kernels/x86/group_template.h"
+
+#define VEC                  __m256
+#define LANES                8
+#define MM                   _mm256_
+#define PART                 struct part_8
+#define GROUP                4
+#define VECTORS              1
+#define TILE                 12
+#define REST                 struct part_4
+#define rest_of(n)           part_of_4(n)
+#define SPREAD(p)            _mm256_broadcast_ps((const __m128 *)(const void *)(p))
+#define SPREAD_REST(p, rest) _mm256_set_m128(load_part_4(p, rest), load_part_4(p, rest))
+#define REPEAT(p, v, n)      repeat_8(p, n, 2, 2)
+#define FOLD(s)              fold_by_4(s)
+#define NAME(x)              x##_2
+#include "kernels/x86/group_template.h"
+
+#define VEC                  __m256
+#define LANES                8
+#define MM                   _mm256_
+#define PART                 struct part_8
+#define GROUP                8
+#define VECTORS              1
+#define TILE                 8
+#define REST                 struct part_8
+#define rest_of(n)           part_of_8(n)
+#define SPREAD(p)            _mm256_loadu_ps(p)
+#define SPREAD_REST(p, rest) _mm256_maskload_ps(p, (rest).mask)
+#define REPEAT(p, v, n)      _mm256_set1_ps(p[v < (int)(n) ? v : 0])
+#define FOLD(s)              fold_by_8(s)
+#define NAME(x)              x##_1
+#include "kernels/x86/group_template.h"
+
+/* Pixels outermost; two vectors of channels at a time, then what is left. */
+static void depth_forward(const struct cconv_panel_forward *p)
+{
+    size_t first = 0;
+
+    while (first < p->pixels) {
+        const size_t count = next_tile(p->pixels - first, 6);
+        size_t channel = 0;
+
+        for (; p->channels - channel >= 16; channel += 16)
+            depth_channels_16(p, channel, first, count);
+        for (; channel < p->channels; channel += 8)
+            depth_channels_8(p, channel, first, count);
+        first += count;
+    }
 }
 
 void cconv_conv_init_avx2(struct cconv_conv_kernels *k)
 {
     static const struct cconv_conv_kernels panels = {
-        .count = 3,
-        .panel = { { 1, forward_1, narrow_grad, 1.30F, 0.020F },
-                   { 8, forward_8, grad_8, 0.80F, 0.140F },
-                   { 16, forward_16, grad_16, 1.00F, 0.250F } },
+        .count = 5,
+        .panel = { { 1, 8, forward_1, grad_1, 0.95F, 0.0190F },
+                   { 2, 4, forward_2, grad_2, 0.95F, 0.0350F },
+                   { 4, 2, forward_4, grad_4, 0.95F, 0.0710F },
+                   { 8, 1, forward_8, grad_8, 1.00F, 0.1410F },
+                   { 16, 1, forward_16, grad_16, 1.30F, 0.2500F } },
+        .depth = { 8, 1, depth_forward, depth_grad_8, 0, 0 },
     };
 
     *k = panels;

@@ -3,9 +3,13 @@
  * conv_avx512.c - convolution panels for AVX-512 F and VL.
  *
  *   32 channels  12 pixels x 2 vectors of 16 \
- *   16 channels  24 pixels x 1 vector of 16   } 24 of 32 registers
- *    8 channels  24 pixels x 1 vector of 8   /
- *    1 channel   8 pixels, vectors of 16, 8 or 4 along the run
+ *   16 channels  24 pixels x 1 vector of 16  / 24 of 32 registers
+ *    8 channels  24 pixels x 1 vector of 8 x 2 products
+ *    4 channels  24 pixels x 1 vector of 4 x 4 products
+ *    2 channels  24 pixels x 1 vector of 2 x 8 products
+ *    1 channel   16 pixels x 1 vector of 16 products
+ *
+ *   depthwise    6 pixels x 2 or 1 vectors of 16 channels
  *
  * Built with compiler flags of its own: an inline function from elsewhere would
  * be compiled for AVX-512 as well, so none is included.
@@ -31,93 +35,189 @@ static inline unsigned first_bits(size_t n, unsigned lanes)
     return (1U << (n < lanes ? (unsigned)n : lanes)) - 1U;
 }
 
-#define VEC     __m512
-#define LANES   16
-#define MM      _mm512_
-#define PART    __mmask16
-#define VECTORS 2
-#define TILE    12
-#define NAME(x) x##_32
+#define VEC          __m512
+#define LANES        16
+#define MM           _mm512_
+#define PART         __mmask16
+#define VECTORS      2
+#define TILE         12
+#define DEPTH_PIXELS 6
+#define NAME(x)      x##_32
 #include "kernels/x86/conv_template.h"
 
-#define VEC     __m512
-#define LANES   16
-#define MM      _mm512_
-#define PART    __mmask16
-#define VECTORS 1
-#define TILE    24
+#define VEC          __m512
+#define LANES        16
+#define MM           _mm512_
+#define PART         __mmask16
+#define VECTORS      1
+#define TILE         24
+#define DEPTH_PIXELS 6
+#define DEPTH_GRAD
 #define NAME(x) x##_16
 #include "kernels/x86/conv_template.h"
 
-#define VEC     __m256
-#define LANES   8
-#define MM      _mm256_
-#define PART    __mmask8
-#define VECTORS 1
-#define TILE    24
-#define NAME(x) x##_8
-#include "kernels/x86/conv_template.h"
+#define COUNTING _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
-static inline __m128 fold_8(__m256 v)
+/* Two neighbours that travel as one double. */
+static inline double two_floats(const float *p)
 {
-    return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    double both;
+
+    __builtin_memcpy(&both, p, sizeof both);
+    return both;
 }
 
-static inline __m128 fold_16(__m512 v)
+/* Neighbouring lanes of a added up, then of b, in each quarter. */
+static inline __m512 fold_pairs(__m512 a, __m512 b)
 {
-    return fold_8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
+    return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xDD));
 }
 
-#define VEC     __m512
-#define LANES   16
-#define MM      _mm512_
-#define PART    __mmask16
-#define FOLD(v) fold_16(v)
-#define NAME(x) x##_by_16
-#include "kernels/x86/narrow_forward_template.h"
-
-#define VEC     __m256
-#define LANES   8
-#define MM      _mm256_
-#define PART    __mmask8
-#define FOLD(v) fold_8(v)
-#define NAME(x) x##_by_8
-#include "kernels/x86/narrow_forward_template.h"
-
-#define VEC     __m128
-#define LANES   4
-#define MM      _mm_
-#define PART    __mmask8
-#define FOLD(v) (v)
-#define NAME(x) x##_by_4
-#include "kernels/x86/narrow_forward_template.h"
-
-#define VEC     __m512
-#define LANES   16
-#define MM      _mm512_
-#define PART    __mmask16
-#define NAME(x) x
-#include "kernels/x86/narrow_grad_template.h"
-
-/* The shortest vector that holds a run; the run's length alone decides. */
-static void forward_1(const struct cconv_panel_forward *p)
+/* Each quarter: the sums of its lanes in s[0] to s[3]. */
+static inline __m512 fold_quarters(const __m512 s[4])
 {
-    if (p->segment_length <= 4)
-        narrow_forward_by_4(p);
-    else if (p->segment_length <= 8)
-        narrow_forward_by_8(p);
-    else
-        narrow_forward_by_16(p);
+    return fold_pairs(fold_pairs(s[0], s[1]), fold_pairs(s[2], s[3]));
+}
+
+/* Neighbouring quarters of a added up, then of b. */
+static inline __m512 fold_halves(__m512 a, __m512 b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+}
+
+static inline __m512 fold_by_2(const __m512 s[2])
+{
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    const __m512 sums = fold_pairs(s[0], s[1]);
+
+    return _mm512_castpd_ps(_mm512_permutexvar_pd(order, _mm512_castps_pd(sums)));
+}
+
+static inline __m512 fold_by_16(const __m512 s[16])
+{
+    return fold_halves(fold_halves(fold_quarters(s), fold_quarters(s + 4)),
+                       fold_halves(fold_quarters(s + 8), fold_quarters(s + 12)));
+}
+
+/* Lane l: p[l >> shift], where that is below n. */
+static inline __m512 repeat_16(const float *p, size_t n, unsigned shift)
+{
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+    return _mm512_permutexvar_ps(_mm512_srli_epi32(lane, shift),
+                                 _mm512_maskz_loadu_ps((__mmask16)first_bits(n, 16), p));
+}
+
+#define VEC        __m512
+#define LANES      16
+#define MM         _mm512_
+#define PART       __mmask16
+#define GROUP      2
+#define VECTORS    1
+#define TILE       24
+#define REST       __mmask8
+#define rest_of(n) ((REST)first_bits(n, GROUP))
+#define SPREAD(p)  _mm512_castpd_ps(_mm512_set1_pd(two_floats(p)))
+#define SPREAD_REST(p, rest)                                                                       \
+    _mm512_castpd_ps(_mm512_broadcastsd_pd(_mm_castps_pd(_mm_maskz_loadu_ps(rest, p))))
+#define REPEAT(p, v, n) repeat_16(p, n, 1)
+#define FOLD(s)         fold_by_2(s)
+#define NAME(x)         x##_8
+#include "kernels/x86/group_template.h"
+
+#define VEC                  __m512
+#define LANES                16
+#define MM                   _mm512_
+#define PART                 __mmask16
+#define GROUP                16
+#define VECTORS              4
+#define TILE                 6
+#define REST                 __mmask16
+#define rest_of(n)           ((REST)first_bits(n, GROUP))
+#define SPREAD(p)            _mm512_loadu_ps(p)
+#define SPREAD_REST(p, rest) _mm512_maskz_loadu_ps(rest, p)
+#define REPEAT(p, v, n)      _mm512_set1_ps((p)[(v) < (int)(n) ? (v) : 0])
+#define FOLD(s)              fold_by_16(s)
+#define NAME(x)              x##_4
+#include "kernels/x86/group_template.h"
+
+#define VEC                  __m512
+#define LANES                16
+#define MM                   _mm512_
+#define PART                 __mmask16
+#define GROUP                16
+#define VECTORS              3
+#define TILE                 8
+#define REST                 __mmask16
+#define rest_of(n)           ((REST)first_bits(n, GROUP))
+#define SPREAD(p)            _mm512_loadu_ps(p)
+#define SPREAD_REST(p, rest) _mm512_maskz_loadu_ps(rest, p)
+#define REPEAT(p, v, n)      _mm512_set1_ps((p)[(v) < (int)(n) ? (v) : 0])
+#define FOLD(s)              fold_by_16(s)
+#define NAME(x)              x##_3
+#include "kernels/x86/group_template.h"
+
+#define VEC                  __m512
+#define LANES                16
+#define MM                   _mm512_
+#define PART                 __mmask16
+#define GROUP                16
+#define VECTORS              2
+#define TILE                 12
+#define REST                 __mmask16
+#define rest_of(n)           ((REST)first_bits(n, GROUP))
+#define SPREAD(p)            _mm512_loadu_ps(p)
+#define SPREAD_REST(p, rest) _mm512_maskz_loadu_ps(rest, p)
+#define REPEAT(p, v, n)      _mm512_set1_ps((p)[(v) < (int)(n) ? (v) : 0])
+#define FOLD(s)              fold_by_16(s)
+#define NAME(x)              x##_2
+#include "kernels/x86/group_template.h"
+
+#define VEC                  __m512
+#define LANES                16
+#define MM                   _mm512_
+#define PART                 __mmask16
+#define GROUP                16
+#define VECTORS              1
+#define TILE                 16
+#define REST                 __mmask16
+#define rest_of(n)           ((REST)first_bits(n, GROUP))
+#define SPREAD(p)            _mm512_loadu_ps(p)
+#define SPREAD_REST(p, rest) _mm512_maskz_loadu_ps(rest, p)
+#define REPEAT(p, v, n)      _mm512_set1_ps((p)[(v) < (int)(n) ? (v) : 0])
+#define FOLD(s)              fold_by_16(s)
+#define NAME(x)              x##_1
+#include "kernels/x86/group_template.h"
+
+/* Pixels outermost; two vectors of channels at a time, then what is left. */
+static void depth_forward(const struct cconv_panel_forward *p)
+{
+    size_t first = 0;
+
+    while (first < p->pixels) {
+        const size_t count = next_tile(p->pixels - first, 6);
+        size_t channel = 0;
+
+        for (; p->channels - channel >= 32; channel += 32)
+            depth_channels_32(p, channel, first, count);
+        for (; channel < p->channels; channel += 16)
+            depth_channels_16(p, channel, first, count);
+        first += count;
+    }
 }
 
 void cconv_conv_init_avx512(struct cconv_conv_kernels *k)
 {
     static const struct cconv_conv_kernels panels = {
-        .count = 4,
-        .panel = { { 1, forward_1, narrow_grad, 1.30F, 0.020F },
-                   { 8, forward_8, grad_8, 0.75F, 0.133F },
-                   { 16, forward_16, grad_16, 0.80F, 0.133F },
-                   { 32, forward_32, grad_32, 1.20F, 0.250F } },
+        .count = 7,
+        .panel = { { 1, 16, forward_1, grad_1, 0.90F, 0.0135F },
+                   { 2, 16, forward_2, grad_2, 1.45F, 0.0185F },
+                   { 3, 16, forward_3, grad_3, 1.85F, 0.0245F },
+                   { 4, 16, forward_4, grad_4, 2.35F, 0.0295F },
+                   { 8, 2, forward_8, grad_8, 1.15F, 0.0660F },
+                   { 16, 1, forward_16, grad_16, 0.80F, 0.1290F },
+                   { 32, 1, forward_32, grad_32, 1.30F, 0.2410F } },
+        .depth = { 16, 1, depth_forward, depth_grad_16, 0, 0 },
     };
 
     *k = panels;

@@ -18,6 +18,7 @@
  *   VECTORS             vectors a row of the panel; its width is VECTORS * LANES
  *   TILE                most pixels (forward) or products (grad) at once: 6, 12 or 24
  *   NAME(x)             x with a suffix of its own
+ *   DEPTH_PIXELS, DEPTH_GRAD  if wanted, see depth_template.h
  *
  * Both loops hold TILE * VECTORS sums in registers. A step takes VECTORS loads
  * and TILE broadcasts from memory for TILE * VECTORS multiply-adds, so it is
@@ -62,7 +63,7 @@ static inline size_t row_end(const struct cconv_panel_forward *p, size_t first)
  * them from the last cache, which the processor's own guess is too late for. */
 #define WEIGHTS_AHEAD 64
 
-#define NR (VECTORS * LANES)
+#define NR            (VECTORS * LANES)
 
 INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
 {
@@ -285,10 +286,10 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
     while (first < p->pixels) {
         const size_t end = row_end(p, first);
 
-        for (size_t left = tiles_for(end - first, TILE); left > 0; left--) {
-            const size_t count = (end - first + left - 1) / left;
+        while (first < end) {
+            const size_t count = next_tile(end - first, TILE);
 
-            tile[count - 1](p, part, first);
+            tile[tile_index(count)](p, part, first);
             first += count;
         }
     }
@@ -314,11 +315,12 @@ INLINE void NAME(grad_pixel)(VEC sum[][VECTORS], const PART part[VECTORS], const
     }
 }
 
-/* `count` products, the first at `at`, for all rows and pixels, added to w at
- * the end. Where they are too few to keep the units busy, neighbouring pixels
+/* `count` products, the first at `at`, for all rows and pixels, the `wanted`
+ * ones added to w at the end. Where they are too few to keep the units busy, neighbouring pixels
  * go to sums of their own. */
 INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VECTORS],
-                            const ptrdiff_t *at, float *w, const int count, const int adjacent)
+                            const ptrdiff_t *at, float *w, size_t wanted, const int count,
+                            const int adjacent)
 {
     const int chains = CHAINS(count * VECTORS);
     const ptrdiff_t a_stride = p->a_stride, g_stride = p->g_stride;
@@ -345,6 +347,8 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VE
     }
     UNROLL
     for (int i = 0; i < count; i++) {
+        if (!adjacent && (size_t)i >= wanted)
+            break;
         UNROLL
         for (int v = 0; v < VECTORS; v++) {
             float *const to = w + i * NR + v * LANES;
@@ -359,23 +363,27 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VE
 }
 
 typedef void NAME(grad_tile_fn)(const struct cconv_panel_grad *p, const PART part[VECTORS],
-                                const ptrdiff_t *at, float *w);
+                                const ptrdiff_t *at, float *w, size_t wanted);
 
-#define DEFINE_GRAD(n)                                                                             \
+#define DEFINE_ADJACENT(n)                                                                         \
     static void NAME(grad_adjacent_##n)(const struct cconv_panel_grad *p,                          \
-                                        const PART part[VECTORS], const ptrdiff_t *at, float *w)   \
+                                        const PART part[VECTORS], const ptrdiff_t *at, float *w,   \
+                                        size_t wanted)                                             \
     {                                                                                              \
-        NAME(grad_tile)(p, part, at, w, n, 1);                                                     \
-    }                                                                                              \
+        NAME(grad_tile)(p, part, at, w, wanted, n, 1);                                             \
+    }
+#define DEFINE_SCATTERED(n)                                                                        \
     static void NAME(grad_scattered_##n)(const struct cconv_panel_grad *p,                         \
-                                         const PART part[VECTORS], const ptrdiff_t *at, float *w)  \
+                                         const PART part[VECTORS], const ptrdiff_t *at, float *w,  \
+                                         size_t wanted)                                            \
     {                                                                                              \
-        NAME(grad_tile)(p, part, at, w, n, 0);                                                     \
+        NAME(grad_tile)(p, part, at, w, wanted, n, 0);                                             \
     }
 #define ADJACENT_ENTRY(n)  NAME(grad_adjacent_##n),
 #define SCATTERED_ENTRY(n) NAME(grad_scattered_##n),
 
-UP_TO(TILE, DEFINE_GRAD)
+UP_TO(TILE, DEFINE_ADJACENT)
+EVEN_TO(TILE, DEFINE_SCATTERED)
 
 /* Tiles within one run. */
 static void NAME(grad_run)(const struct cconv_panel_grad *p, const PART part[VECTORS], size_t s)
@@ -384,19 +392,19 @@ static void NAME(grad_run)(const struct cconv_panel_grad *p, const PART part[VEC
     const size_t length = p->segment_length;
     size_t k = 0;
 
-    for (size_t left = tiles_for(length, TILE); left > 0; left--) {
-        const size_t count = (length - k + left - 1) / left;
+    while (k < length) {
+        const size_t count = next_tile(length - k, TILE);
         const ptrdiff_t at = p->offset[s] + (ptrdiff_t)k;
 
-        tile[count - 1](p, part, &at, p->w + (s * length + k) * NR);
+        tile[tile_index(count)](p, part, &at, p->w + (s * length + k) * NR, count);
         k += count;
     }
 }
 
-/* Tiles across runs too short to fill one each. */
+/* Tiles across runs too short to fill one each; product 0 of one may be done twice. */
 static void NAME(grad_short_runs)(const struct cconv_panel_grad *p, const PART part[VECTORS])
 {
-    static NAME(grad_tile_fn) *const tile[] = { UP_TO(TILE, SCATTERED_ENTRY) };
+    static NAME(grad_tile_fn) *const tile[] = { EVEN_TO(TILE, SCATTERED_ENTRY) };
     const size_t length = p->segment_length;
     const size_t products = p->segments * length;
     size_t first = 0;
@@ -407,7 +415,8 @@ static void NAME(grad_short_runs)(const struct cconv_panel_grad *p, const PART p
 
         for (size_t i = 0; i < count; i++)
             at[i] = p->offset[(first + i) / length] + (ptrdiff_t)((first + i) % length);
-        tile[count - 1](p, part, at, p->w + first * NR);
+        at[count % TILE] = at[0];
+        tile[even_index(count)](p, part, at, p->w + first * NR, count);
         first += count;
     }
 }
@@ -425,9 +434,14 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
         NAME(grad_run)(p, part, s);
 }
 
+#ifdef DEPTH_PIXELS
+#include "kernels/x86/depth_template.h"
+#endif
+
 #undef DEFINE_FORWARD
 #undef FORWARD_ENTRY
-#undef DEFINE_GRAD
+#undef DEFINE_ADJACENT
+#undef DEFINE_SCATTERED
 #undef ADJACENT_ENTRY
 #undef SCATTERED_ENTRY
 #undef NR

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * depth_template.h - one input channel for each output channel, vectors across
+ * channels. Included by conv_template.h where DEPTH_PIXELS is defined, for its
+ * macros and for what begins and ends a sum.
+ *
+ * A multiply-add reads a vector of inputs of its own, which is all that bounds
+ * it while inputs come from the first-level cache; 3x3 taps then still take in
+ * images faster than memory gives them. A tile is DEPTH_PIXELS pixels x VECTORS
+ * vectors, and all channels of its pixels are done before the next, so that
+ * memory is read in order.
+ *
+ * Defines NAME(depth) and NAME(depth_grad); the packing has blocks of LANES.
+ */
+
+/* A tile whose channels begin where p says; sums are chains over the taps. */
+INLINE void NAME(depth_tile)(const struct cconv_panel_forward *p, const PART part[VECTORS],
+                             size_t first, const int count)
+{
+    const ptrdiff_t pixel = (ptrdiff_t)first, stride = p->a_stride;
+    const float *b = p->b;
+    float *c = p->c + pixel * p->c_stride;
+    VEC sum[DEPTH_PIXELS][VECTORS];
+
+    NAME(forward_start)(sum, part, p, first, count);
+    for (size_t s = 0; s < p->segments; s++, b += LANES) {
+        const float *const a = p->a + pixel * stride + p->offset[s];
+        VEC weight[VECTORS];
+
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            weight[v] = V(loadu_ps)(b + v * p->b_block);
+        UNROLL
+        for (int i = 0; i < count; i++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] = V(fmadd_ps)(LOAD_PART(a + i * stride + v * LANES, part[v]), weight[v],
+                                        sum[i][v]);
+        }
+    }
+    if (p->add != NULL)
+        NAME(forward_add)(sum, part, p->add + pixel * p->add_stride, p->add_stride, count);
+    NAME(activate)(sum, p->act, p->slope, count);
+    UNROLL
+    for (int i = 0; i < count; i++, c += p->c_stride) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            STORE_PART(c + v * LANES, part[v], sum[i][v]);
+    }
+}
+
+#define DEFINE_DEPTH(n)                                                                            \
+    static void NAME(depth_##n)(const struct cconv_panel_forward *p, const PART part[VECTORS],     \
+                                size_t first)                                                      \
+    {                                                                                              \
+        NAME(depth_tile)(p, part, first, n);                                                       \
+    }
+#define DEPTH_ENTRY(n) NAME(depth_##n),
+
+UP_TO(DEPTH_PIXELS, DEFINE_DEPTH)
+
+/* Channels from `channel` on, as many as the registers hold. */
+static void NAME(depth_channels)(const struct cconv_panel_forward *all, size_t channel,
+                                 size_t first, size_t count)
+{
+    static NAME(forward_tile_fn) *const tile[] = { UP_TO(DEPTH_PIXELS, DEPTH_ENTRY) };
+    struct cconv_panel_forward p = *all;
+    struct cconv_panel_affine affine;
+    PART part[VECTORS];
+
+    NAME(parts)(part, all->channels - channel);
+    p.a += channel;
+    p.b += (ptrdiff_t)(channel / LANES) * all->b_block;
+    p.c += channel;
+    p.init = all->init == NULL ? NULL : all->init + channel;
+    p.add = all->add == NULL ? NULL : all->add + channel;
+    if (all->affine != NULL) {
+        affine = *all->affine;
+        affine.base += channel;
+        affine.down += channel;
+        affine.right += channel;
+        p.affine = &affine;
+    }
+    tile[tile_index(count)](&p, part, first);
+}
+
+#ifdef DEPTH_GRAD
+
+/* `count` taps over all rows and pixels, added to w at the end. */
+INLINE void NAME(depth_taps)(const struct cconv_panel_grad *p, PART part, const ptrdiff_t *offset,
+                             float *w, const int count)
+{
+    const int chains = CHAINS(count);
+    const ptrdiff_t a_stride = p->a_stride, g_stride = p->g_stride;
+    VEC sum[TILE + ENOUGH_SUMS];
+
+    UNROLL
+    for (int i = 0; i < count * chains; i++)
+        sum[i] = V(setzero_ps)();
+    for (size_t r = 0; r < p->rows; r++) {
+        const float *a = p->a + (ptrdiff_t)r * p->a_row;
+        const float *g = p->g + (ptrdiff_t)r * p->g_row;
+        size_t left = p->pixels;
+
+        for (; chains > 1 && left >= (size_t)chains; left -= (size_t)chains) {
+            UNROLL
+            for (int j = 0; j < chains; j++, a += a_stride, g += g_stride) {
+                const VEC gradient = LOAD_PART(g, part);
+
+                UNROLL
+                for (int i = 0; i < count; i++)
+                    sum[j * count + i] =
+                        V(fmadd_ps)(LOAD_PART(a + offset[i], part), gradient, sum[j * count + i]);
+            }
+        }
+        for (; left > 0; left--, a += a_stride, g += g_stride) {
+            const VEC gradient = LOAD_PART(g, part);
+
+            UNROLL
+            for (int i = 0; i < count; i++)
+                sum[i] = V(fmadd_ps)(LOAD_PART(a + offset[i], part), gradient, sum[i]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < count; i++, w += LANES) {
+        VEC total = sum[i];
+
+        UNROLL
+        for (int j = 1; j < chains; j++)
+            total = V(add_ps)(total, sum[j * count + i]);
+        STORE_PART(w, part, V(add_ps)(LOAD_PART(w, part), total));
+    }
+}
+
+typedef void NAME(depth_taps_fn)(const struct cconv_panel_grad *p, PART part,
+                                 const ptrdiff_t *offset, float *w);
+
+#define DEFINE_TAPS(n)                                                                             \
+    static void NAME(depth_taps_##n)(const struct cconv_panel_grad *p, PART part,                  \
+                                     const ptrdiff_t *offset, float *w)                            \
+    {                                                                                              \
+        NAME(depth_taps)(p, part, offset, w, n);                                                   \
+    }
+#define TAPS_ENTRY(n) NAME(depth_taps_##n),
+
+UP_TO(12, DEFINE_TAPS)
+
+static void NAME(depth_grad)(const struct cconv_panel_grad *p)
+{
+    static NAME(depth_taps_fn) *const tile[] = { UP_TO(12, TAPS_ENTRY) };
+    const PART part = part_of(p->channels);
+    size_t first = 0;
+
+    while (first < p->segments) {
+        const size_t count = next_tile(p->segments - first, 12);
+
+        tile[tile_index(count)](p, part, p->offset + first, p->w + first * LANES);
+        first += count;
+    }
+}
+
+#endif
+
+#undef DEFINE_DEPTH
+#undef DEPTH_ENTRY
+#undef DEFINE_TAPS
+#undef TAPS_ENTRY
+#undef DEPTH_PIXELS
+#undef DEPTH_GRAD

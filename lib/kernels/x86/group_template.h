@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * group_template.h - panels of few channels: the lanes of a vector are channels
+ * times a group of consecutive products of the run.
+ *
+ * Lane o * GROUP + j of a sum adds up the products k of channel o with
+ * k % GROUP = j. Inputs reach the lanes by a load that repeats GROUP values
+ * across the vector. Where GROUP is 2 such a load costs no more than the broadcast
+ * of one value, so a step is one load and one multiply-add as it is for wide
+ * panels. Where GROUP is all of LANES nothing is repeated, each channel has a
+ * vector of its own, and a load serves all channels. Loads that repeat four or
+ * eight values are slower than multiply-adds on some processors (Zen 5: 0.8
+ * cycles against 0.5).
+ *
+ * At the end the lanes of a channel are added up, those of GROUP sums at a time,
+ * which leaves one vector of LANES results as they lie in memory where pixels
+ * have no other channels.
+ *
+ * The file that includes it has included x86/unroll.h and defines for all panels
+ *
+ *   V(op), part_of(n), LOAD_PART, STORE_PART, RELU, LEAKY, struct place
+ *                       as for conv_template.h, which comes first
+ *   COUNTING            lane l holds l
+ *
+ * and anew for each panel, undefined again at the end of this file,
+ *
+ *   VEC, LANES, MM, PART, VECTORS, TILE, NAME(x)
+ *                       as for conv_template.h
+ *   GROUP               products in a vector; the panel's width is VECTORS * LANES / GROUP
+ *   REST, rest_of(n)    type that says how many of GROUP values are there, n < GROUP
+ *   SPREAD(p)           lane l holds p[l % GROUP]
+ *   SPREAD_REST(p, rest) the same, 0 for values that are not there, which are not read
+ *   REPEAT(p, v, n)     lane l holds p[(v * LANES + l) / GROUP], or if that is not below n
+ *                       anything finite or in p
+ *   FOLD(s)             lane i * LANES / GROUP + o: sum of lanes o * GROUP .. + GROUP - 1
+ *                       of s[i], 0 <= i < GROUP
+ *
+ * Packed weights are [segments][ceil(segment_length / GROUP)][NR][GROUP].
+ */
+
+#ifndef CCONV_KERNELS_X86_GROUP_STORE
+#define CCONV_KERNELS_X86_GROUP_STORE
+
+/* Most results of a tile, with room to read the last vector. */
+#define GROUP_RESULTS (24 * 8 + LANES)
+
+/* A call, and what all its tiles share. Values of all channels come again and
+ * again, so that a vector of them can begin at any channel. */
+struct group_call {
+    const struct cconv_panel_forward *p;
+    size_t nr, wrap; /* LANES % nr */
+    int dense;       /* pixels lie side by side, in all images */
+    float start[8 + 2 * LANES], down[8 + 2 * LANES], right[8 + 2 * LANES];
+};
+
+static void group_repeat(float *to, size_t nr, const float *values)
+{
+    for (size_t i = 0, o = 0; i < nr + LANES; i++) {
+        to[i] = values == NULL ? 0.0F : values[o];
+        o = o + 1 < nr ? o + 1 : 0;
+    }
+}
+
+static void group_begin(struct group_call *call, const struct cconv_panel_forward *p, size_t nr)
+{
+    const ptrdiff_t stride = (ptrdiff_t)nr;
+
+    call->p = p;
+    call->nr = nr;
+    call->wrap = LANES % nr;
+    call->dense = p->channels == nr && p->c_stride == stride &&
+                  (p->init == NULL || p->init_stride == 0 || p->init_stride == stride) &&
+                  (p->add == NULL || p->add_stride == stride);
+    if (!call->dense)
+        return;
+    if (p->affine != NULL) {
+        group_repeat(call->start, nr, p->affine->base);
+        group_repeat(call->down, nr, p->affine->down);
+        group_repeat(call->right, nr, p->affine->right);
+    } else if (p->init == NULL || p->init_stride == 0) {
+        group_repeat(call->start, nr, p->init);
+    }
+}
+
+INLINE VEC group_act(VEC sum, float slope, const enum cconv_activation act)
+{
+    if (act == CCONV_ACT_RELU)
+        return RELU(sum);
+    return act == CCONV_ACT_LEAKY ? LEAKY(sum, V(set1_ps)(slope)) : sum;
+}
+
+/* What `count` pixels from `first` on start from, pixel by pixel. The bits are
+ * those of group_plane: each start is made by the same two multiply-adds. */
+NOINLINE
+static void group_starts(const struct cconv_panel_forward *p, size_t nr, size_t first, size_t count,
+                         float *start)
+{
+    const struct cconv_panel_affine *affine = p->affine;
+    const PART part = part_of(p->channels);
+
+    for (size_t i = first; i < first + count; i++, start += nr) {
+        VEC from = V(setzero_ps)();
+
+        if (affine != NULL && i >= affine->begin && i < affine->end) {
+            const struct place at = place_of(affine, i);
+
+            from = V(fmadd_ps)(V(set1_ps)((float)(ptrdiff_t)at.row), LOAD_PART(affine->down, part),
+                               LOAD_PART(affine->base, part));
+            from = V(fmadd_ps)(V(set1_ps)((float)(ptrdiff_t)at.column),
+                               LOAD_PART(affine->right, part), from);
+        } else if (p->init != NULL) {
+            from = LOAD_PART(p->init + (ptrdiff_t)i * p->init_stride, part);
+        }
+        V(storeu_ps)(start, from);
+    }
+}
+
+/* Starts of the results from i on of pixels side by side in one row, of which
+ * the first lies at `at`; turn is the channel of result i. */
+INLINE VEC group_plane(const struct group_call *call, const struct place *at, size_t i, size_t turn)
+{
+    const float share = 1.0F / (float)(ptrdiff_t)call->nr;
+    const VEC number = V(add_ps)(V(set1_ps)((float)(ptrdiff_t)i + 0.5F), COUNTING);
+    const VEC pixel = V(cvtepi32_ps)(V(cvttps_epi32)(V(mul_ps)(number, V(set1_ps)(share))));
+    const VEC column = V(add_ps)(V(set1_ps)((float)(ptrdiff_t)at->column), pixel);
+    const VEC row = V(set1_ps)((float)(ptrdiff_t)at->row);
+    const VEC start =
+        V(fmadd_ps)(row, V(loadu_ps)(call->down + turn), V(loadu_ps)(call->start + turn));
+
+    return V(fmadd_ps)(column, V(loadu_ps)(call->right + turn), start);
+}
+
+/* Where sums start. */
+enum group_from {
+    GROUP_SAME, /* from call->start, all pixels */
+    GROUP_MAP,  /* from as many numbers as there are results */
+    GROUP_PLANE /* in the affine part, in one row */
+};
+
+/* Finish `count` pixels from `first` on, whose sums lack what they start from,
+ * where pixels lie side by side: they are one row of numbers then. */
+INLINE void group_row(const struct group_call *call, size_t first, size_t count, const float *total,
+                      const float *map, const enum group_from from, const enum cconv_activation act)
+{
+    const struct cconv_panel_forward *p = call->p;
+    const size_t nr = call->nr, wrap = call->wrap, n = count * nr;
+    const float *const add = p->add == NULL ? NULL : p->add + first * nr;
+    const struct place at = from == GROUP_PLANE ? place_of(p->affine, first) : (struct place){ 0 };
+    float *const c = p->c + first * nr;
+    size_t turn = 0;
+
+    for (size_t i = 0; i < n; i += LANES) {
+        const int whole = n - i >= LANES;
+        VEC sum, start;
+
+        if (from == GROUP_MAP)
+            start = whole ? V(loadu_ps)(map + i) : LOAD_PART(map + i, part_of(n - i));
+        else if (from == GROUP_PLANE)
+            start = group_plane(call, &at, i, turn);
+        else
+            start = V(loadu_ps)(call->start + turn);
+        sum = V(add_ps)(start, V(loadu_ps)(total + i));
+        if (add != NULL)
+            sum = V(add_ps)(sum, LOAD_PART(add + i, part_of(n - i)));
+        sum = group_act(sum, p->slope, act);
+        if (whole)
+            V(storeu_ps)(c + i, sum);
+        else
+            STORE_PART(c + i, part_of(n - i), sum);
+        turn = turn + wrap < nr ? turn + wrap : turn + wrap - nr;
+    }
+}
+
+/* The same pixel by pixel, wherever they lie. */
+INLINE void group_pixels(const struct group_call *call, size_t first, size_t count,
+                         const float *total, const float *init, ptrdiff_t stride,
+                         const enum cconv_activation act)
+{
+    const struct cconv_panel_forward *p = call->p;
+    const PART part = part_of(p->channels);
+
+    for (size_t i = first; i < first + count; i++, total += call->nr, init += stride) {
+        VEC sum = V(add_ps)(LOAD_PART(init, part), V(loadu_ps)(total));
+
+        if (p->add != NULL)
+            sum = V(add_ps)(sum, LOAD_PART(p->add + (ptrdiff_t)i * p->add_stride, part));
+        STORE_PART(p->c + (ptrdiff_t)i * p->c_stride, part, group_act(sum, p->slope, act));
+    }
+}
+
+/* One function for each way to start and each activation. */
+#define DEFINE_ROW(from, act)                                                                      \
+    NOINLINE                                                                                       \
+    static void group_row_##from##_##act(const struct group_call *call, size_t first,              \
+                                         size_t count, const float *total, const float *map)       \
+    {                                                                                              \
+        group_row(call, first, count, total, map, GROUP_##from, CCONV_ACT_##act);                  \
+    }
+#define DEFINE_PIXELS(act)                                                                         \
+    NOINLINE                                                                                       \
+    static void group_pixels_##act(const struct group_call *call, size_t first, size_t count,      \
+                                   const float *total, const float *init, ptrdiff_t stride)        \
+    {                                                                                              \
+        group_pixels(call, first, count, total, init, stride, CCONV_ACT_##act);                    \
+    }
+#define EACH_ACT(F, from) F(from, NONE) F(from, RELU) F(from, LEAKY)
+
+EACH_ACT(DEFINE_ROW, SAME)
+EACH_ACT(DEFINE_ROW, MAP)
+EACH_ACT(DEFINE_ROW, PLANE)
+DEFINE_PIXELS(NONE)
+DEFINE_PIXELS(RELU)
+DEFINE_PIXELS(LEAKY)
+
+static void group_finish(const struct group_call *call, size_t first, size_t count,
+                         const float *total)
+{
+    static void (*const row[][3])(
+        const struct group_call *, size_t, size_t, const float *,
+        const float *) = { { group_row_SAME_NONE, group_row_SAME_RELU, group_row_SAME_LEAKY },
+                           { group_row_MAP_NONE, group_row_MAP_RELU, group_row_MAP_LEAKY },
+                           { group_row_PLANE_NONE, group_row_PLANE_RELU, group_row_PLANE_LEAKY } };
+    static void (*const pixels[])(
+        const struct group_call *, size_t, size_t, const float *, const float *,
+        ptrdiff_t) = { group_pixels_NONE, group_pixels_RELU, group_pixels_LEAKY };
+    const struct cconv_panel_forward *p = call->p;
+    const struct cconv_panel_affine *affine = p->affine;
+    const size_t end = first + count;
+    const float *init = p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride;
+    ptrdiff_t stride = p->init_stride;
+    enum group_from from = init == NULL || stride == 0 ? GROUP_SAME : GROUP_MAP;
+    float starts[GROUP_RESULTS];
+
+    if (affine != NULL && call->dense && first >= affine->begin && end <= affine->end &&
+        affine->width - place_of(affine, first).column >= count) {
+        from = GROUP_PLANE;
+    } else if (affine != NULL || (init == NULL && !call->dense)) {
+        group_starts(p, call->nr, first, count, starts);
+        init = starts;
+        stride = (ptrdiff_t)call->nr;
+        from = GROUP_MAP;
+    }
+    if (call->dense)
+        row[from][p->act](call, first, count, total, init);
+    else
+        pixels[p->act](call, first, count, total, init, stride);
+}
+
+#endif
+
+#define NR     (VECTORS * LANES / GROUP)
+#define PACKED (VECTORS * LANES) /* weights of a group */
+
+/* One step: GROUP products, or the rest of a run, of `count` pixels. */
+INLINE void NAME(step)(VEC sum[][VECTORS], const float *const four[], const ptrdiff_t stride,
+                       const ptrdiff_t stride3, const float *b, REST rest, const int count,
+                       const int whole)
+{
+    VEC weight[VECTORS];
+
+    (void)rest;
+    UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        weight[v] = V(loadu_ps)(b + v * LANES);
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        const float *const from = four[i / 4] + (i % 4 == 3 ? stride3 : i % 4 * stride);
+        const VEC x = whole ? SPREAD(from) : SPREAD_REST(from, rest);
+
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(fmadd_ps)(x, weight[v], sum[i][v]);
+    }
+}
+
+/* One run; see forward_run of conv_template.h for the pointers. */
+INLINE const float *NAME(run)(VEC sum[][VECTORS], const float *a, ptrdiff_t stride, const float *b,
+                              size_t length, REST rest, const int count)
+{
+    const float *four[(TILE + 3) / 4];
+    ptrdiff_t stride3 = 3 * stride;
+
+    OPAQUE(stride3);
+    UNROLL
+    for (int i = 0; i < count; i += 4, a += 4 * stride) {
+        four[i / 4] = a;
+        OPAQUE(four[i / 4]);
+    }
+    for (; length >= GROUP; length -= GROUP, b += PACKED) {
+        NAME(step)(sum, four, stride, stride3, b, rest, count, 1);
+        UNROLL
+        for (int i = 0; i < count; i += 4) {
+            four[i / 4] += GROUP;
+            OPAQUE(four[i / 4]);
+        }
+    }
+    if (length > 0) {
+        NAME(step)(sum, four, stride, stride3, b, rest, count, 0);
+        b += PACKED;
+    }
+    return b;
+}
+
+/* Totals of GROUP sums from sum i of `count` on; past the last, it again. */
+INLINE VEC NAME(fold)(const VEC *sum, int i, const int count)
+{
+    VEC s[GROUP];
+
+    UNROLL
+    for (int j = 0; j < GROUP; j++)
+        s[j] = sum[i + j < count ? i + j : count - 1];
+    return FOLD(s);
+}
+
+INLINE void NAME(tile)(const struct group_call *call, size_t first, const int count)
+{
+    const struct cconv_panel_forward *p = call->p;
+    const float *a = p->a + (ptrdiff_t)first * p->a_stride;
+    const float *b = p->b;
+    const REST rest = rest_of(p->segment_length % GROUP);
+    _Alignas(64) float total[TILE * NR + LANES];
+    VEC sum[TILE][VECTORS];
+
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(setzero_ps)();
+    }
+    for (size_t s = 0; s < p->segments; s++)
+        b = NAME(run)(sum, a + p->offset[s], p->a_stride, b, p->segment_length, rest, count);
+    UNROLL
+    for (int i = 0; i < count * VECTORS; i += GROUP)
+        V(storeu_ps)(total + i * LANES / GROUP, NAME(fold)(&sum[0][0], i, count * VECTORS));
+    group_finish(call, first, (size_t)count, total);
+}
+
+typedef void NAME(tile_fn)(const struct group_call *call, size_t first);
+
+#define DEFINE_FORWARD(n)                                                                          \
+    static void NAME(forward_##n)(const struct group_call *call, size_t first)                     \
+    {                                                                                              \
+        NAME(tile)(call, first, n);                                                                \
+    }
+#define FORWARD_ENTRY(n) NAME(forward_##n),
+
+UP_TO(TILE, DEFINE_FORWARD)
+
+static void NAME(forward)(const struct cconv_panel_forward *p)
+{
+    static NAME(tile_fn) *const tile[] = { UP_TO(TILE, FORWARD_ENTRY) };
+    struct group_call call;
+    size_t first = 0;
+
+    group_begin(&call, p, NR);
+    while (first < p->pixels) {
+        const size_t count = next_tile(p->pixels - first, TILE);
+
+        tile[tile_index(count)](&call, first);
+        first += count;
+    }
+}
+
+/* Where the products of a tile of gradients lie. */
+enum NAME(place) {
+    NAME(adjacent),  /* whole groups side by side */
+    NAME(scattered), /* whole groups anywhere */
+    NAME(rests)      /* ends of runs */
+};
+
+/* The `count` groups of a tile: group i begins at at[i] in the inputs and at to[i]
+ * in the weights; of adjacent ones, at[0] and to[0] say where the first is. */
+struct NAME(groups) {
+    size_t count;
+    ptrdiff_t at[TILE];
+    size_t to[TILE];
+};
+
+INLINE void NAME(grad_pixel)(VEC sum[][VECTORS], const struct cconv_panel_grad *p, const float *x,
+                             const struct NAME(groups) * of, const float *g, REST rest,
+                             const int count, const enum NAME(place) place)
+{
+    VEC gradient[VECTORS];
+
+    (void)rest;
+    UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        gradient[v] = REPEAT(g, v, p->channels);
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        const float *const from = x + (place == NAME(adjacent) ? i * GROUP : of->at[i]);
+        const VEC value = place == NAME(rests) ? SPREAD_REST(from, rest) : SPREAD(from);
+
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(fmadd_ps)(value, gradient[v], sum[i][v]);
+    }
+}
+
+/* The sums of a group added to its weights, those of the channels that are there. */
+INLINE void NAME(grad_add)(float *w, size_t channels, VEC sum[][VECTORS], const int chains,
+                           const int count)
+{
+    UNROLL
+    for (int v = 0; v < VECTORS; v++, w += LANES) {
+        const size_t before = (size_t)v * LANES, there = channels * GROUP;
+        const PART part = part_of(there > before ? there - before : 0);
+        VEC total = sum[0][v];
+
+        UNROLL
+        for (int j = 1; j < chains; j++)
+            total = V(add_ps)(total, sum[j * count][v]);
+        STORE_PART(w, part, V(add_ps)(LOAD_PART(w, part), total));
+    }
+}
+
+/* `count` groups for all rows and pixels, added to w at the end; see conv_template.h. */
+INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const struct NAME(groups) * of,
+                            const int count, const enum NAME(place) place)
+{
+    const int chains = CHAINS(count * VECTORS);
+    const ptrdiff_t a_stride = p->a_stride, g_stride = p->g_stride;
+    const REST rest = rest_of(p->segment_length % GROUP);
+    VEC sum[TILE + ENOUGH_SUMS][VECTORS];
+
+    UNROLL
+    for (int i = 0; i < count * chains; i++) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(setzero_ps)();
+    }
+    for (size_t r = 0; r < p->rows; r++) {
+        const float *x = p->a + (ptrdiff_t)r * p->a_row + (place == NAME(adjacent) ? of->at[0] : 0);
+        const float *g = p->g + (ptrdiff_t)r * p->g_row;
+        size_t left = p->pixels;
+
+        for (; chains > 1 && left >= (size_t)chains; left -= (size_t)chains) {
+            UNROLL
+            for (int j = 0; j < chains; j++, x += a_stride, g += g_stride)
+                NAME(grad_pixel)(sum + j * count, p, x, of, g, rest, count, place);
+        }
+        for (; left > 0; left--, x += a_stride, g += g_stride)
+            NAME(grad_pixel)(sum, p, x, of, g, rest, count, place);
+    }
+    UNROLL
+    for (int i = 0; i < count; i++) {
+        float *const w =
+            p->w + (place == NAME(adjacent) ? of->to[0] + (size_t)i * PACKED : of->to[i]);
+
+        if (place == NAME(adjacent) || (size_t)i < of->count)
+            NAME(grad_add)(w, p->channels, sum + i, chains, count);
+    }
+}
+
+typedef void NAME(grad_tile_fn)(const struct cconv_panel_grad *p, const struct NAME(groups) * of);
+
+#define DEFINE_ADJACENT(n)                                                                         \
+    static void NAME(grad_adjacent_##n)(const struct cconv_panel_grad *p,                          \
+                                        const struct NAME(groups) * of)                            \
+    {                                                                                              \
+        NAME(grad_tile)(p, of, n, NAME(adjacent));                                                 \
+    }
+#define DEFINE_SCATTERED(n)                                                                        \
+    static void NAME(grad_scattered_##n)(const struct cconv_panel_grad *p,                         \
+                                         const struct NAME(groups) * of)                           \
+    {                                                                                              \
+        NAME(grad_tile)(p, of, n, NAME(scattered));                                                \
+    }
+#define DEFINE_RESTS(n)                                                                            \
+    static void NAME(grad_rests_##n)(const struct cconv_panel_grad *p,                             \
+                                     const struct NAME(groups) * of)                               \
+    {                                                                                              \
+        NAME(grad_tile)(p, of, n, NAME(rests));                                                    \
+    }
+#define ADJACENT_ENTRY(n)  NAME(grad_adjacent_##n),
+#define SCATTERED_ENTRY(n) NAME(grad_scattered_##n),
+#define RESTS_ENTRY(n)     NAME(grad_rests_##n),
+
+/* Ends of runs are few; odd counts of what is not adjacent are not worth code of their own. */
+/* Ends of runs are few. */
+#define END_TILE 6
+
+UP_TO(TILE, DEFINE_ADJACENT)
+EVEN_TO(TILE, DEFINE_SCATTERED)
+EVEN_TO(END_TILE, DEFINE_RESTS)
+
+/* The whole groups of one run. */
+static void NAME(grad_run)(const struct cconv_panel_grad *p, size_t s)
+{
+    static NAME(grad_tile_fn) *const tile[] = { UP_TO(TILE, ADJACENT_ENTRY) };
+    const size_t whole = p->segment_length / GROUP;
+    const size_t packed = (p->segment_length + GROUP - 1) / GROUP;
+    size_t first = 0;
+
+    while (first < whole) {
+        const size_t count = next_tile(whole - first, TILE);
+        struct NAME(groups) of;
+
+        of.at[0] = p->offset[s] + (ptrdiff_t)(first * GROUP);
+        of.to[0] = (s * packed + first) * PACKED;
+        tile[tile_index(count)](p, &of);
+        first += count;
+    }
+}
+
+/* Run one of `tile`, which are for 1 group and for even counts; group 0 may be done twice. */
+static void NAME(grad_any)(const struct cconv_panel_grad *p, NAME(grad_tile_fn) *const *tile,
+                           struct NAME(groups) * of)
+{
+    of->at[of->count % TILE] = of->at[0];
+    tile[even_index(of->count)](p, of);
+}
+
+/* The whole groups of runs too short to fill a tile each. */
+static void NAME(grad_short_runs)(const struct cconv_panel_grad *p)
+{
+    static NAME(grad_tile_fn) *const tile[] = { EVEN_TO(TILE, SCATTERED_ENTRY) };
+    const size_t whole = p->segment_length / GROUP;
+    const size_t packed = (p->segment_length + GROUP - 1) / GROUP;
+    const size_t groups = p->segments * whole;
+    size_t first = 0;
+
+    for (size_t left = tiles_for(groups, TILE); left > 0; left--) {
+        struct NAME(groups) of = { .count = (groups - first + left - 1) / left };
+
+        for (size_t i = 0; i < of.count; i++) {
+            const size_t s = (first + i) / whole, j = (first + i) % whole;
+
+            of.at[i] = p->offset[s] + (ptrdiff_t)(j * GROUP);
+            of.to[i] = (s * packed + j) * PACKED;
+        }
+        NAME(grad_any)(p, tile, &of);
+        first += of.count;
+    }
+}
+
+/* What remains of each run. */
+static void NAME(grad_ends)(const struct cconv_panel_grad *p)
+{
+    static NAME(grad_tile_fn) *const tile[] = { EVEN_TO(END_TILE, RESTS_ENTRY) };
+    const size_t whole = p->segment_length / GROUP;
+    size_t first = 0;
+
+    for (size_t left = tiles_for(p->segments, END_TILE); left > 0; left--) {
+        struct NAME(groups) of = { .count = (p->segments - first + left - 1) / left };
+
+        for (size_t i = 0; i < of.count; i++) {
+            of.at[i] = p->offset[first + i] + (ptrdiff_t)(whole * GROUP);
+            of.to[i] = ((first + i) * (whole + 1) + whole) * PACKED;
+        }
+        NAME(grad_any)(p, tile, &of);
+        first += of.count;
+    }
+}
+
+static void NAME(grad)(const struct cconv_panel_grad *p)
+{
+    if (p->segments > 1 && p->segment_length / GROUP * VECTORS < ENOUGH_SUMS)
+        NAME(grad_short_runs)(p);
+    else
+        for (size_t s = 0; s < p->segments; s++)
+            NAME(grad_run)(p, s);
+    if (p->segment_length % GROUP != 0)
+        NAME(grad_ends)(p);
+}
+
+#undef DEFINE_FORWARD
+#undef FORWARD_ENTRY
+#undef DEFINE_ADJACENT
+#undef DEFINE_SCATTERED
+#undef END_TILE
+#undef DEFINE_RESTS
+#undef ADJACENT_ENTRY
+#undef SCATTERED_ENTRY
+#undef RESTS_ENTRY
+#undef NR
+#undef PACKED
+#undef VEC
+#undef LANES
+#undef MM
+#undef PART
+#undef VECTORS
+#undef TILE
+#undef NAME
+#undef GROUP
+#undef REST
+#undef rest_of
+#undef SPREAD
+#undef SPREAD_REST
+#undef REPEAT
+#undef FOLD
