@@ -76,6 +76,9 @@ struct cconv_panel_forward {
     ptrdiff_t c_stride;
     enum cconv_activation act; /* NONE, RELU or LEAKY */
     cconv_real slope;
+    /* c is too large for the caches and better written past them. Then nr is a multiple of 16,
+     * channels is nr, and c and c_stride are aligned to 64 bytes. */
+    int stream;
 };
 
 typedef void cconv_panel_forward_fn(const struct cconv_panel_forward *p);

@@ -84,6 +84,7 @@ struct run {
     cconv_real slope;
     cconv_real *out;
     char *scratch; /* one strip a slot */
+    int stream;    /* outputs go past the caches */
     size_t strip;
     size_t splits; /* parts of a block, each with some of the panels */
     size_t parts;  /* of all blocks */
@@ -162,7 +163,8 @@ static void run_row(const struct run *r, const struct cconv_rows *rows, const st
         .c = r->out + b->n * p->out_image + at,
         .c_stride = p->out_pixel,
         .act = r->act,
-        .slope = r->slope
+        .slope = r->slope,
+        .stream = r->stream
     };
 
     p->panel->forward(&call);
@@ -220,6 +222,7 @@ static void run(coordconv_context *context, struct run *r, const char *packed)
     }
     r->offset = (const ptrdiff_t *)(const void *)packed;
     r->weights = (const cconv_real *)(const void *)(packed + offsets_bytes(p));
+    r->stream = cconv_pass_streams(p, r->out);
     r->strip = cconv_pass_strip(p);
     r->splits = choose_splits(p, blocks);
     r->parts = blocks * r->splits;

@@ -9,7 +9,9 @@
 enum {
     BLOCK_BYTES = 192 * 1024,
     LINE_PIXELS = 480,
-    LEAST_BLOCKS = 8
+    LEAST_BLOCKS = 8,
+    STREAM_BYTES = 12 * 1024 * 1024, /* an image batch that no cache of a core or two holds */
+    STREAM_ALIGN = 64
 };
 
 static size_t ceil_div(size_t a, size_t b)
@@ -193,6 +195,18 @@ struct cconv_block cconv_pass_block(const struct cconv_pass *p, size_t i)
                                  .y1 = CCONV_MIN((y + 1) * p->block_h, p->out_h),
                                  .x0 = x * p->block_w,
                                  .x1 = CCONV_MIN((x + 1) * p->block_w, p->out_w) };
+}
+
+/* A core that takes its next task (base/parallel.c) does so by a locked instruction,
+ * which also makes what was written past its caches visible. */
+int cconv_pass_streams(const struct cconv_pass *p, const cconv_real *out)
+{
+    const size_t lanes = STREAM_ALIGN / sizeof(cconv_real);
+
+    return p->batch * p->out_image > STREAM_BYTES / sizeof(cconv_real) &&
+           p->panel->nr % lanes == 0 && p->out_cg % p->panel->nr == 0 &&
+           (size_t)p->out_first % lanes == 0 && (size_t)p->out_pixel % lanes == 0 &&
+           (size_t)p->out_row % lanes == 0 && (uintptr_t)out % STREAM_ALIGN == 0;
 }
 
 /* Input rows that outputs y0 .. y1 - 1 reach, whether inside the image or not. */

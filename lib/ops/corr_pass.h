@@ -83,6 +83,9 @@ enum {
 size_t cconv_pass_blocks(const struct cconv_pass *p);
 struct cconv_block cconv_pass_block(const struct cconv_pass *p, size_t i);
 
+/* Are the outputs, written by whole vectors of 64 bytes, better written past the caches? */
+int cconv_pass_streams(const struct cconv_pass *p, const cconv_real *out);
+
 /* Bytes of a strip for one block. */
 size_t cconv_pass_strip(const struct cconv_pass *p);
 

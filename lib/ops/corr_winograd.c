@@ -19,8 +19,6 @@ enum {
     LEAST_TASKS = 8,
     LEAST_PANELS = 2, /* of a task: each spreads the block's inputs anew */
     PAD = 16, /* elements between planes, or their tiles would meet in the same cache sets */
-    STREAM_BYTES = 12 * 1024 * 1024, /* outputs that will not stay in any cache */
-    STREAM_ALIGN = 64,
     CACHED_WEIGHTS = 1024 * 1024 /* bytes of transformed weights a core keeps */
 };
 
@@ -344,18 +342,6 @@ static void run_part(void *arg, size_t part, size_t slot)
         join(w, tile0 + i, first, channels, product + i * channels);
 }
 
-/* Are the outputs better written past the caches? A core that takes its next task
- * (base/parallel.c) does so by a locked instruction, which also orders such stores. */
-static int streams(const struct cconv_pass_run *r)
-{
-    const struct cconv_pass *p = r->pass;
-    const size_t lanes = STREAM_ALIGN / sizeof(cconv_real);
-
-    return p->batch * p->out_image > STREAM_BYTES / sizeof(cconv_real) &&
-           p->panel->nr % lanes == 0 && (size_t)p->out_pixel % lanes == 0 &&
-           (size_t)p->out_row % lanes == 0 && (uintptr_t)r->out % STREAM_ALIGN == 0;
-}
-
 void cconv_winograd_run(coordconv_context *context, const struct cconv_pass_run *r,
                         const void *packed)
 {
@@ -363,7 +349,7 @@ void cconv_winograd_run(coordconv_context *context, const struct cconv_pass_run 
                      .kernels = cconv_winograd_kernels(context, r->pass),
                      .cut = cut_pass(r->pass),
                      .weights = packed,
-                     .stream = streams(r) };
+                     .stream = cconv_pass_streams(r->pass, r->out) };
 
     cconv_parallel_run(&context->parallel, run_part, &w, w.cut.blocks * w.cut.splits);
 }

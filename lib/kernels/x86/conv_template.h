@@ -254,6 +254,15 @@ INLINE void NAME(forward_tile)(const struct cconv_panel_forward *p, const PART p
     if (p->add != NULL)
         NAME(forward_add)(sum, part, p->add + pixel * p->add_stride, p->add_stride, count);
     NAME(activate)(sum, p->act, p->slope, count);
+    if (p->stream) {
+        UNROLL
+        for (int i = 0; i < count; i++, c += c_stride) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                V(stream_ps)(c + v * LANES, sum[i][v]);
+        }
+        return;
+    }
     UNROLL
     for (int i = 0; i < count; i++, c += c_stride) {
         UNROLL
