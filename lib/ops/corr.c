@@ -52,25 +52,37 @@ static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_str
     }
 }
 
-static void pack(const coordconv_context *context, const struct cconv_pass *p,
+struct packing {
+    const struct cconv_pass *pass;
+    struct cconv_weight_strides strides;
+    const cconv_real *weight;
+    cconv_real *panels;
+};
+
+static void pack_task(void *arg, size_t task, size_t slot)
+{
+    const struct packing *k = arg;
+    const struct cconv_pass *p = k->pass;
+    const size_t group = task / p->panels, o = task % p->panels * p->panel->nr;
+
+    (void)slot;
+    pack_panel(p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out,
+               CCONV_MIN(p->panel->nr, p->out_cg - o), k->panels + task * p->panel_weights);
+}
+
+static void pack(coordconv_context *context, const struct cconv_pass *p,
                  const struct cconv_weight_strides *s, const cconv_real *weight, char *packed)
 {
-    struct cconv_weight_strides strides = *s;
+    struct packing k = { p, *s, weight, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
 
     if (p->winograd != 0) {
         cconv_winograd_pack(context, p, s, weight, packed);
         return;
     }
-    cconv_real *panel = (cconv_real *)(void *)(packed + offsets_bytes(p));
-
     if (p->depth) /* groups have become channels */
-        strides.out = s->group;
+        k.strides.out = s->group;
     cconv_pass_offsets(p, (ptrdiff_t *)(void *)packed);
-    for (size_t g = 0; g < p->groups; g++) {
-        for (size_t o = 0; o < p->out_cg; o += p->panel->nr, panel += p->panel_weights)
-            pack_panel(p, &strides, weight + g * s->group + o * strides.out,
-                       CCONV_MIN(p->panel->nr, p->out_cg - o), panel);
-    }
+    cconv_pass_pack(context, p, pack_task, &k, p->groups * p->panels);
 }
 
 /* A pass under way. */
@@ -253,7 +265,7 @@ size_t cconv_corr_gather_scratch(const coordconv_context *context, const struct 
     return scratch_bytes(context, &p);
 }
 
-void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv_corr *c,
+void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr *c,
                             const cconv_real *weight, void *packed)
 {
     const struct cconv_weight_strides s = { .out = c->weight_s,
@@ -324,7 +336,7 @@ size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct
     return most;
 }
 
-void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
+void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
                              const cconv_real *weight, void *packed)
 {
     const struct cconv_weight_strides s = { .out = kernel_plane(c),

@@ -66,9 +66,9 @@ size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct 
 size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c);
 size_t cconv_corr_grad_scratch(const coordconv_context *context, const struct cconv_corr *c);
 
-void cconv_corr_gather_pack(const coordconv_context *context, const struct cconv_corr *c,
+void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr *c,
                             const cconv_real *weight, void *packed);
-void cconv_corr_scatter_pack(const coordconv_context *context, const struct cconv_corr *c,
+void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
                              const cconv_real *weight, void *packed);
 
 /* small = act(init + gather(big) + add). */

@@ -10,6 +10,7 @@ enum {
     BLOCK_BYTES = 192 * 1024,
     LINE_PIXELS = 480,
     LEAST_BLOCKS = 8,
+    LEAST_PACKED = 64 * 1024,        /* weights worth waking a thread for */
     STREAM_BYTES = 12 * 1024 * 1024, /* an image batch that no cache of a core or two holds */
     STREAM_ALIGN = 64
 };
@@ -207,6 +208,17 @@ int cconv_pass_streams(const struct cconv_pass *p, const cconv_real *out)
            p->panel->nr % lanes == 0 && p->out_cg % p->panel->nr == 0 &&
            (size_t)p->out_first % lanes == 0 && (size_t)p->out_pixel % lanes == 0 &&
            (size_t)p->out_row % lanes == 0 && (uintptr_t)out % STREAM_ALIGN == 0;
+}
+
+void cconv_pass_pack(coordconv_context *context, const struct cconv_pass *p, cconv_task_fn *pack,
+                     void *arg, size_t panels)
+{
+    if (panels * p->panel_weights > LEAST_PACKED) {
+        cconv_parallel_run(&context->parallel, pack, arg, panels);
+        return;
+    }
+    for (size_t i = 0; i < panels; i++)
+        pack(arg, i, 0);
 }
 
 /* Input rows that outputs y0 .. y1 - 1 reach, whether inside the image or not. */

@@ -86,6 +86,10 @@ struct cconv_block cconv_pass_block(const struct cconv_pass *p, size_t i);
 /* Are the outputs, written by whole vectors of 64 bytes, better written past the caches? */
 int cconv_pass_streams(const struct cconv_pass *p, const cconv_real *out);
 
+/* Pack panel `task` of `panels`, spread over threads where there is enough to pack. */
+void cconv_pass_pack(coordconv_context *context, const struct cconv_pass *p, cconv_task_fn *pack,
+                     void *arg, size_t panels);
+
 /* Bytes of a strip for one block. */
 size_t cconv_pass_strip(const struct cconv_pass *p);
 

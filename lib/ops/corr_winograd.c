@@ -210,28 +210,44 @@ static void pack_taps(const struct cconv_pass *p, const struct cconv_weight_stri
     }
 }
 
-/* Packed: [planes][panels][in_cg][nr]; a panel's taps are transformed where they lie. */
-void cconv_winograd_pack(const coordconv_context *context, const struct cconv_pass *p,
+struct packing {
+    const struct cconv_pass *pass;
+    const struct cconv_winograd *kernels;
+    const struct cconv_weight_strides *strides;
+    const cconv_real *weight;
+    cconv_real *packed;
+};
+
+/* One panel: its taps are transformed where they lie. */
+static void pack_task(void *arg, size_t task, size_t slot)
+{
+    const struct packing *k = arg;
+    const struct cconv_pass *p = k->pass;
+    const size_t nr = p->panel->nr, panel = p->in_cg * nr, plane = p->panels * panel;
+    cconv_real *to = k->packed + task * panel;
+    const struct cconv_winograd_spread filter = { .channels = panel,
+                                                  .x = to,
+                                                  .row = (ptrdiff_t)(3 * plane),
+                                                  .pixel = (ptrdiff_t)plane,
+                                                  .y1 = 3,
+                                                  .x1 = 3,
+                                                  .v = to,
+                                                  .plane = (ptrdiff_t)plane };
+
+    (void)slot;
+    pack_taps(p, k->strides, k->weight + task * nr * k->strides->out,
+              CCONV_MIN(nr, p->out_cg - task * nr), to, plane);
+    k->kernels->filter(&filter);
+}
+
+/* Packed: [planes][panels][in_cg][nr]. */
+void cconv_winograd_pack(coordconv_context *context, const struct cconv_pass *p,
                          const struct cconv_weight_strides *s, const cconv_real *weight,
                          void *packed)
 {
-    const struct cconv_winograd *k = cconv_winograd_kernels(context, p);
-    const size_t nr = p->panel->nr, panel = p->in_cg * nr, plane = p->panels * panel;
-    cconv_real *to = packed;
+    struct packing k = { p, cconv_winograd_kernels(context, p), s, weight, packed };
 
-    for (size_t first = 0; first < p->out_cg; first += nr, to += panel) {
-        const struct cconv_winograd_spread filter = { .channels = panel,
-                                                      .x = to,
-                                                      .row = (ptrdiff_t)(3 * plane),
-                                                      .pixel = (ptrdiff_t)plane,
-                                                      .y1 = 3,
-                                                      .x1 = 3,
-                                                      .v = to,
-                                                      .plane = (ptrdiff_t)plane };
-
-        pack_taps(p, s, weight + first * s->out, CCONV_MIN(nr, p->out_cg - first), to, plane);
-        k->filter(&filter);
-    }
+    cconv_pass_pack(context, p, pack_task, &k, p->panels);
 }
 
 struct run {

@@ -37,7 +37,7 @@ size_t cconv_winograd_scratch(const coordconv_context *context, const struct cco
 size_t cconv_winograd_grad_scratch(const coordconv_context *context, const struct cconv_pass *p);
 
 /* Transform weights: element (o, i, ky, kx) is at weight[o * s->out + i * s->in + ...]. */
-void cconv_winograd_pack(const coordconv_context *context, const struct cconv_pass *p,
+void cconv_winograd_pack(coordconv_context *context, const struct cconv_pass *p,
                          const struct cconv_weight_strides *s, const cconv_real *weight,
                          void *packed);
 
