@@ -109,6 +109,12 @@ static int line_is_affine(const struct cconv_pass *p, const struct cconv_corr_af
     return a->y0 == 0 && a->y1 * p->line_w >= p->out_w && a->x0 == 0 && a->x1 >= p->line_w;
 }
 
+static const cconv_real *block_of(const cconv_real *table, size_t rows, size_t channel)
+{
+    return table + channel / CCONV_CORR_BLOCK * rows * CCONV_CORR_BLOCK +
+           channel % CCONV_CORR_BLOCK;
+}
+
 /* The affine starts of one row of a block, channels from `channel` on. */
 static int affine_row(const struct run *r, const struct cconv_block *b, size_t y, size_t channel,
                       struct cconv_panel_affine *row)
@@ -121,9 +127,9 @@ static int affine_row(const struct run *r, const struct cconv_block *b, size_t y
     *row = (struct cconv_panel_affine){ .base = a->base + channel,
                                         .down = a->down + channel,
                                         .right = a->right + channel,
-                                        .rows = a->rows + channel,
-                                        .columns = a->columns + channel,
-                                        .stride = p->out_pixel,
+                                        .rows = block_of(a->rows, a->y1, channel),
+                                        .columns = block_of(a->columns, a->x1, channel),
+                                        .stride = CCONV_CORR_BLOCK,
                                         .row = y,
                                         .column = b->x0,
                                         .width = SIZE_MAX,

@@ -36,10 +36,16 @@ struct cconv_corr {
     size_t weight_s; /* elements from W[s] to W[s + 1]; W[s][b] to W[s][b + 1] is a kernel plane */
 };
 
+enum {
+    CCONV_CORR_BLOCK = 32 /* a multiple of every panel's width */
+};
+
 /* A map's interior as a formula: pixel (y, x) of it holds, in channel o,
  * (base[o] + y * down[o]) + x * right[o] wherever y0 <= y < y1 and x0 <= x < x1.
- * rows and columns are the two parts as tables, [y][o] for 0 <= y < y1 and [x][o]
- * for 0 <= x < x1. */
+ * rows and columns are the two parts as tables, for 0 <= y < y1 and 0 <= x < x1, in
+ * blocks of CCONV_CORR_BLOCK channels: what one kernel reads of them lies together,
+ * and not a power of two apart, as many lines of it as a set of the cache has. */
+
 struct cconv_corr_affine {
     const cconv_real *base, *down, *right; /* [channels of the output] */
     const cconv_real *rows, *columns;

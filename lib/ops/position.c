@@ -21,7 +21,7 @@
 /* Output channels worked on together, and a map that is read from a core's own
  * cache again and again: it costs no more than the formula. */
 enum {
-    CHANNELS = 64,
+    CHANNELS = 2 * CCONV_CORR_BLOCK,
     SMALL_MAP = 128 * 1024
 };
 
@@ -144,9 +144,25 @@ int cconv_position_has_map(const struct cconv_position *p)
            cconv_position_groups(&p->x) > 1;
 }
 
+/* The tables begin on a line of cache. */
+static size_t table_start(const struct cconv_position *p)
+{
+    const size_t line = CCONV_ALIGN / sizeof(cconv_real);
+
+    return cconv_size_mul((cconv_size_mul(p->channels, 3) + line - 1) / line, line);
+}
+
+static size_t table_values(const struct cconv_position *p, int64_t rows)
+{
+    const size_t blocks = (p->channels + CCONV_CORR_BLOCK - 1) / CCONV_CORR_BLOCK;
+
+    return cconv_size_mul(cconv_size_mul(blocks, CCONV_CORR_BLOCK), (size_t)rows);
+}
+
 size_t cconv_position_plane_values(const struct cconv_position *p)
 {
-    return cconv_size_mul(p->channels, 3 + (size_t)p->y.end + (size_t)p->x.end);
+    return cconv_size_add(table_start(p),
+                          cconv_size_add(table_values(p, p->y.end), table_values(p, p->x.end)));
 }
 
 struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
@@ -155,8 +171,9 @@ struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
     return (struct cconv_corr_affine){ .base = values,
                                        .down = values + p->channels,
                                        .right = values + 2 * p->channels,
-                                       .rows = values + 3 * p->channels,
-                                       .columns = values + (3 + (size_t)p->y.end) * p->channels,
+                                       .rows = values + table_start(p),
+                                       .columns =
+                                           values + table_start(p) + table_values(p, p->y.end),
                                        .y0 = (size_t)p->y.begin,
                                        .y1 = (size_t)p->y.end,
                                        .x0 = (size_t)p->x.begin,
@@ -233,27 +250,33 @@ static void round_sums(const struct sums *sum, size_t count, struct plane *plane
     }
 }
 
-/* table[k][o] = base[o] + k * slope[o]; base NULL: 0. */
-static void write_table(cconv_real *table, size_t channels, int64_t rows, const cconv_real *base,
-                        const cconv_real *slope, size_t count)
+/* table[k][o] = base[o] + k * slope[o], channels from `first` on; base NULL: 0. */
+static void write_table(cconv_real *table, int64_t rows, const cconv_real *base,
+                        const cconv_real *slope, size_t first, size_t count)
 {
-    for (int64_t k = 0; k < rows; k++, table += channels)
-        for (size_t o = 0; o < count; o++)
-            table[o] = (base != NULL ? base[o] : 0) + (cconv_real)k * slope[o];
+    for (size_t b = 0; b < count; b += CCONV_CORR_BLOCK) {
+        cconv_real *to = table + (first + b) * (size_t)rows;
+        const size_t end = CCONV_MIN(count, b + CCONV_CORR_BLOCK);
+
+        for (int64_t k = 0; k < rows; k++, to += CCONV_CORR_BLOCK)
+            for (size_t o = b; o < end; o++)
+                to[o - b] = (base != NULL ? base[o] : 0) + (cconv_real)k * slope[o];
+    }
 }
 
+/* Channels from `first` on, which begins a block. */
 static void write_plane(const struct fill *f, size_t first, size_t count, const struct plane *plane)
 {
-    const size_t channels = f->p->channels;
+    const struct cconv_position *p = f->p;
     cconv_real *to = f->values + first;
 
     memcpy(to, plane->base, count * sizeof *to);
-    memcpy(to + channels, plane->down, count * sizeof *to);
-    memcpy(to + 2 * channels, plane->right, count * sizeof *to);
-    to += 3 * channels;
-    write_table(to, channels, f->p->y.end, plane->base, plane->down, count);
-    to += (size_t)f->p->y.end * channels;
-    write_table(to, channels, f->p->x.end, NULL, plane->right, count);
+    memcpy(to + p->channels, plane->down, count * sizeof *to);
+    memcpy(to + 2 * p->channels, plane->right, count * sizeof *to);
+    to = f->values + table_start(p);
+    write_table(to, p->y.end, plane->base, plane->down, first, count);
+    to += table_values(p, p->y.end);
+    write_table(to, p->x.end, NULL, plane->right, first, count);
 }
 
 static void write_map(const struct fill *f, struct cconv_position_group y,
