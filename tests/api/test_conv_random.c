@@ -17,6 +17,7 @@ static uint32_t tested_isa, direct_sums;
 
 enum {
     CASES = 400,
+    LARGE_CASES = 24,
     MAX_COORDS = 2
 };
 
@@ -53,6 +54,29 @@ static void pick_geometry(struct geometry *g)
     for (int i = 0; i < 2; i++) {
         g->kernel[i] = pick(0, 2) == 0 ? 1 : pick(1, 5);
         g->stride[i] = pick(0, 1) ? 1 : pick(1, 4);
+        g->dilation[i] = pick(0, 2) == 0 ? pick(1, 3) : 1;
+    }
+    for (int i = 0; i < 4 && !g->same; i++)
+        g->pads[i] = pick(0, 4);
+}
+
+/* Coordinates beside few channels, over images too large for a whole map of their share. */
+static void pick_large_geometry(struct geometry *g)
+{
+    memset(g, 0, sizeof *g);
+    g->transposed = pick(0, 4) == 0;
+    g->coords = 2;
+    g->n = pick(1, 2);
+    g->h = pick(20, 60);
+    g->w = pick(20, 60);
+    g->groups = 1;
+    g->c = pick(1, 2);
+    g->o = pick(25, 70);
+    g->same = pick(0, 1);
+    g->bias = pick(0, 1);
+    for (int i = 0; i < 2; i++) {
+        g->kernel[i] = pick(0, 2) == 0 ? 1 : pick(1, 6);
+        g->stride[i] = g->transposed || pick(0, 3) ? 1 : 2;
         g->dilation[i] = pick(0, 2) == 0 ? pick(1, 3) : 1;
     }
     for (int i = 0; i < 4 && !g->same; i++)
@@ -292,7 +316,7 @@ static void run_case(coordconv_context *context, struct geometry *g, coordconv_l
     free(want_dx);
 }
 
-static void random_geometries(void **state)
+static void run_cases(void (*pick_one)(struct geometry *g), int cases)
 {
     coordconv_context_desc desc = {
         .struct_size = sizeof desc, .max_isa = tested_isa, .direct_sums = direct_sums, .threads = 2
@@ -300,15 +324,14 @@ static void random_geometries(void **state)
     coordconv_context *context;
     int run = 0;
 
-    (void)state;
     random_state = 20261123;
     check_ok(coordconv_context_new(&desc, &context));
-    while (run < CASES) {
+    while (run < cases) {
         struct geometry g;
         coordconv_layer *layer;
         int64_t in_shape[4], out_shape[4];
 
-        pick_geometry(&g);
+        pick_one(&g);
         check_ok(make_layer(context, &g, &layer));
         in_shape[0] = g.n;
         in_shape[1] = g.h;
@@ -326,10 +349,23 @@ static void random_geometries(void **state)
     coordconv_context_unref(context);
 }
 
+static void random_geometries(void **state)
+{
+    (void)state;
+    run_cases(pick_geometry, CASES);
+}
+
+static void large_geometries(void **state)
+{
+    (void)state;
+    run_cases(pick_large_geometry, LARGE_CASES);
+}
+
 int main(void)
 {
     static const char *const name[] = { "", "reference", "avx2", "avx512" };
-    const struct CMUnitTest tests[] = { cmocka_unit_test(random_geometries) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(random_geometries),
+                                        cmocka_unit_test(large_geometries) };
     int failed = 0;
 
     for (tested_isa = COORDCONV_ISA_REFERENCE; tested_isa <= COORDCONV_ISA_AVX512; tested_isa++)
