@@ -302,7 +302,8 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
     run(context, &r, packed);
 }
 
-/* The phases of a scatter, one after the other. */
+/* The phases of a scatter that any tap reaches, one after the other: those of taps
+ * 0, 1, ... on each axis, until they come round again. */
 struct phases {
     const coordconv_context *context;
     const struct cconv_corr *corr;
@@ -311,11 +312,11 @@ struct phases {
 
 static int next_phase(struct phases *i, struct cconv_pass *p)
 {
-    const int64_t sx = i->corr->stride[1], count = sx * i->corr->stride[0];
+    const int64_t width = cconv_pass_phases(i->corr, 1);
 
-    if (i->next >= count)
+    if (i->next >= width * cconv_pass_phases(i->corr, 0))
         return 0;
-    cconv_pass_scatter(i->context, i->corr, i->next / sx, i->next % sx, p);
+    cconv_pass_scatter(i->context, i->corr, i->next / width, i->next % width, p);
     i->next++;
     return 1;
 }
@@ -362,16 +363,19 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
 {
     struct phases i = { context, c, 0 };
     struct cconv_pass p;
+    struct run r = { .pass = &p,
+                     .in = small,
+                     .init = init,
+                     .act = act,
+                     .slope = slope,
+                     .out = big,
+                     .scratch = scratch };
 
     assert(init.affine == NULL || (c->stride[0] == 1 && c->stride[1] == 1));
-    for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p)) {
-        struct run r = { .pass = &p,
-                         .in = small,
-                         .init = init,
-                         .act = act,
-                         .slope = slope,
-                         .out = big,
-                         .scratch = scratch };
-        run(context, &r, at);
+    if (cconv_pass_phases(c, 0) < c->stride[0] || cconv_pass_phases(c, 1) < c->stride[1]) {
+        cconv_pass_empty(context, c, &p); /* what no tap reaches, and all else besides */
+        run(context, &r, packed);
     }
+    for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
+        run(context, &r, at);
 }

@@ -21,7 +21,7 @@ static size_t ceil_div(size_t a, size_t b)
 }
 
 /* Rows a task takes: as many as the cache holds, but enough tasks for all threads. */
-static void choose_blocks(struct cconv_pass *p)
+static void choose_blocks(struct cconv_pass *p, size_t products)
 {
     const size_t row_bytes = CCONV_MAX(p->row * sizeof(cconv_real) * (size_t)p->step[0], 1);
     const size_t fit = CCONV_MAX(BLOCK_BYTES / row_bytes, 1);
@@ -29,8 +29,7 @@ static void choose_blocks(struct cconv_pass *p)
 
     p->block_w = p->lines ? CCONV_MIN(p->out_w, LINE_PIXELS) : p->out_w;
     p->block_h = CCONV_MAX(CCONV_MIN(CCONV_MIN(fit, spread), p->out_h), 1);
-    p->block_work = p->block_h * p->block_w * (size_t)p->taps[0] * (size_t)p->taps[1] * p->in_cg *
-                    p->out_cg * p->groups;
+    p->block_work = p->block_h * p->block_w * CCONV_MAX(products, 1) * p->out_cg * p->groups;
 }
 
 /* With one tap and nothing skipped, rows and columns are one long line of pixels. */
@@ -75,7 +74,7 @@ static void choose(const coordconv_context *context, struct cconv_pass *p)
     p->panels = ceil_div(p->out_cg, p->panel->nr);
     p->run_weights = cconv_panel_run(p->panel, p->segment_length);
     p->panel_weights = cconv_pass_offset_count(p) * p->run_weights;
-    choose_blocks(p);
+    choose_blocks(p, cconv_pass_offset_count(p) * p->segment_length);
     cconv_winograd_choose(context, p);
 }
 
@@ -126,25 +125,31 @@ static int64_t floor_div(int64_t a, int64_t b)
  * i stride - pad + k dilation = o: for those k with (r + pad - k dilation)
  * divisible by the stride, from i = t + (r + pad - k dilation) / stride. Such k
  * are stride / gcd apart; as k falls, i rises by dilation / gcd. */
-static void phase_axis(const struct cconv_corr *c, int axis, int64_t r, struct cconv_pass *p)
+static int64_t taps_apart(const struct cconv_corr *c, int axis)
 {
-    const int64_t s = c->stride[axis], d = c->dilation[axis], g = gcd(s, d);
-    const int64_t apart = s / g;
-    int64_t last = -1, count = 0;
+    return c->stride[axis] / gcd(c->stride[axis], c->dilation[axis]);
+}
 
-    for (int64_t k = 0; k < c->kernel[axis] && k < apart; k++) {
-        if ((r + c->pad[axis] - k * d) % s == 0) {
-            count = (c->kernel[axis] - 1 - k) / apart + 1;
-            last = k + (count - 1) * apart;
-            break;
-        }
-    }
+int64_t cconv_pass_phases(const struct cconv_corr *c, int axis)
+{
+    return CCONV_MIN(c->kernel[axis], taps_apart(c, axis));
+}
+
+/* The phase of the taps first, first + apart, ...; returns its r. */
+static int64_t phase_axis(const struct cconv_corr *c, int axis, int64_t first, struct cconv_pass *p)
+{
+    const int64_t s = c->stride[axis], d = c->dilation[axis], apart = taps_apart(c, axis);
+    const int64_t at = first * d - c->pad[axis], r = at - floor_div(at, s) * s;
+    const int64_t count = (c->kernel[axis] - 1 - first) / apart + 1;
+    const int64_t last = first + (count - 1) * apart;
+
     p->taps[axis] = count;
     p->step[axis] = 1;
-    p->dilation[axis] = d / g;
+    p->dilation[axis] = d * apart / s;
     p->tap_first[axis] = last;
     p->tap_step[axis] = -apart;
-    p->pad[axis] = count != 0 ? -floor_div(r + c->pad[axis] - last * d, s) : 0;
+    p->pad[axis] = -floor_div(r + c->pad[axis] - last * d, s);
+    return r;
 }
 
 static size_t phase_extent(size_t extent, int32_t stride, int64_t r)
@@ -154,28 +159,46 @@ static size_t phase_extent(size_t extent, int32_t stride, int64_t r)
     return first < extent ? ceil_div(extent - first, (size_t)stride) : 0;
 }
 
-void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ry,
-                        int64_t rx, struct cconv_pass *p)
+static struct cconv_pass scatter_pass(const struct cconv_corr *c)
 {
-    const ptrdiff_t row = (ptrdiff_t)(c->big_w * c->big_c);
+    return (struct cconv_pass){ .batch = c->batch,
+                                .in_h = c->small_h,
+                                .in_w = c->small_w,
+                                .in_c = c->small_c,
+                                .out_h = c->big_h,
+                                .out_w = c->big_w,
+                                .out_c = c->big_c,
+                                .out_row = (ptrdiff_t)(c->big_w * c->big_c),
+                                .out_pixel = (ptrdiff_t)c->big_c,
+                                .out_image = c->big_h * c->big_w * c->big_c,
+                                .groups = c->groups,
+                                .in_cg = c->small_c / c->groups,
+                                .out_cg = c->big_c / c->groups };
+}
 
-    *p = (struct cconv_pass){ .batch = c->batch,
-                              .in_h = c->small_h,
-                              .in_w = c->small_w,
-                              .in_c = c->small_c,
-                              .out_h = phase_extent(c->big_h, c->stride[0], ry),
-                              .out_w = phase_extent(c->big_w, c->stride[1], rx),
-                              .out_c = c->big_c,
-                              .out_first = ry * row + rx * (ptrdiff_t)c->big_c,
-                              .out_row = c->stride[0] * row,
-                              .out_pixel = c->stride[1] * (ptrdiff_t)c->big_c,
-                              .out_image = c->big_h * c->big_w * c->big_c,
-                              .groups = c->groups,
-                              .in_cg = c->small_c / c->groups,
-                              .out_cg = c->big_c / c->groups };
-    phase_axis(c, 0, ry, p);
-    phase_axis(c, 1, rx, p);
+void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ky,
+                        int64_t kx, struct cconv_pass *p)
+{
+    int64_t ry, rx;
+
+    *p = scatter_pass(c);
+    ry = phase_axis(c, 0, ky, p);
+    rx = phase_axis(c, 1, kx, p);
+    p->out_first = ry * p->out_row + rx * p->out_pixel;
+    p->out_h = phase_extent(c->big_h, c->stride[0], ry);
+    p->out_w = phase_extent(c->big_w, c->stride[1], rx);
+    p->out_row *= c->stride[0];
+    p->out_pixel *= c->stride[1];
     join_rows(p);
+    choose(context, p);
+}
+
+void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
+                      struct cconv_pass *p)
+{
+    *p = scatter_pass(c);
+    for (int i = 0; i < 2; i++)
+        p->step[i] = p->dilation[i] = 1;
     choose(context, p);
 }
 

@@ -70,9 +70,16 @@ struct cconv_block {
 void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr *c,
                        struct cconv_pass *p);
 
-/* Phase (ry, rx), each below its stride, of a scatter. */
-void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ry,
-                        int64_t rx, struct cconv_pass *p);
+/* A scatter falls into phases, the outputs that the same taps reach: along an axis
+ * as many as returned here, and outputs that none does if that is less than the
+ * stride. Phase (ky, kx) is that of tap (ky, kx), among others. */
+int64_t cconv_pass_phases(const struct cconv_corr *c, int axis);
+void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ky,
+                        int64_t kx, struct cconv_pass *p);
+
+/* All outputs of a scatter, without any tap. */
+void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
+                      struct cconv_pass *p);
 
 /* Products below which handing a task to another thread costs more than it gains. */
 enum {
