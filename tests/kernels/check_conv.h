@@ -98,5 +98,6 @@ void column_max_is_the_first(void **state);
 void add_rows_matches_sums(void **state);
 void functions_are_near(void **state);
 void functions_of_what_is_no_number(void **state);
+void moments_match_sums(void **state);
 
 #endif /* COORDCONV_TESTS_CHECK_CONV_H */

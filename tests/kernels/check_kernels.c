@@ -101,6 +101,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(plain_same_bits_long),
         cmocka_unit_test(column_max_is_the_first),
         cmocka_unit_test(add_rows_matches_sums),
+        cmocka_unit_test(moments_match_sums),
     };
     const int32_t best = cconv_cpu_isa();
     int failed;
