@@ -496,19 +496,31 @@ static void compare_inference(coordconv_context *context, coordconv_layer **laye
     coordconv_model_unref(watched);
 }
 
+/* Parameters by name: a watched net has more of them where a value leads nowhere else. */
+static void compare_parameters(coordconv_plan *got, coordconv_plan *want)
+{
+    for (int32_t i = 0; i < got->parameter_count; i++) {
+        const struct cconv_plan_parameter *a = &got->parameters[i], *b = want->parameters;
+
+        while (strcmp(a->name, b->name) != 0)
+            b++;
+        assert_memory_equal(got->gradients + a->offset, want->gradients + b->offset,
+                            a->count * sizeof(test_real));
+    }
+}
+
 static void compare_gradients(coordconv_plan *got, coordconv_plan *want, const struct net_case *c)
 {
-    coordconv_tensor *a[3] = { output(got, "y") }, *b[3] = { output(want, "y") };
+    coordconv_tensor *a[2] = { output(got, "y") }, *b[2] = { output(want, "y") };
 
-    check_ok(coordconv_plan_gradients(got, &a[1]));
-    check_ok(coordconv_plan_gradients(want, &b[1]));
-    check_ok(coordconv_plan_input_gradient(got, "x", &a[2]));
-    check_ok(coordconv_plan_input_gradient(want, "x", &b[2]));
-    for (int i = 0; i < 3; i++) {
+    check_ok(coordconv_plan_input_gradient(got, "x", &a[1]));
+    check_ok(coordconv_plan_input_gradient(want, "x", &b[1]));
+    for (int i = 0; i < 2; i++) {
         test_check_same(a[i], b[i], c->name);
         coordconv_tensor_unref(a[i]);
         coordconv_tensor_unref(b[i]);
     }
+    compare_parameters(got, want);
 }
 
 /* Training: the same bits, norms too, which stay. */
@@ -573,11 +585,161 @@ static void training_is_as_if_nothing_were_fused(void **state)
     compare_all(compare_training, 3);
 }
 
+/* ---- any net ---- */
+
+enum {
+    STEPS = 14,
+    NETS = 300
+};
+
+static uint32_t draw(uint64_t *state, uint32_t bound)
+{
+    return (uint32_t)((test_random(state) + 1) / 2 * bound);
+}
+
+static coordconv_value draw_step(struct net *n, uint64_t *state, const coordconv_value *made,
+                                 uint32_t count)
+{
+    static const int same_shape[] = { CONV, CONV_B, CONV_NO_BIAS, DEPTHWISE, LINEAR, NORM };
+    const int64_t shape[4] = { 0, H, W, C };
+    /* The last value more often, so that there are chains. */
+    const coordconv_value a = made[draw(state, 3) > 0 ? count - 1 : draw(state, count)];
+    const coordconv_value b = made[draw(state, count)];
+    const uint32_t kind = draw(state, 12);
+
+    if (kind < 4)
+        return apply(n, same_shape[draw(state, COUNT(same_shape))], a);
+    if (kind < 6)
+        return relu(n, a);
+    if (kind < 9)
+        return add(n, a, b);
+    if (kind == 9)
+        return see(n, coordconv_model_tanh(n->model, a));
+    if (kind == 10)
+        return see(n, coordconv_model_reshape(n->model, a, 4, shape));
+    return see(n, coordconv_model_multiply(n->model, see(n, coordconv_model_tanh(n->model, a)), b));
+}
+
+/* The net that a number stands for; some of its values are outputs, watched or not. */
+static coordconv_value draw_net(struct net *n, uint64_t number, coordconv_value x)
+{
+    coordconv_value made[STEPS + 1] = { x };
+    uint64_t state = number;
+
+    for (uint32_t i = 0; i < STEPS; i++) {
+        char name[16];
+
+        made[i + 1] = draw_step(n, &state, made, i + 1);
+        snprintf(name, sizeof name, "o%u", (unsigned)i);
+        if (draw(&state, 12) == 0)
+            coordconv_model_output(n->model, name, made[i + 1]);
+    }
+    return made[STEPS];
+}
+
+static uint64_t net_number;
+
+static coordconv_value this_net(struct net *n, coordconv_value x)
+{
+    return draw_net(n, net_number, x);
+}
+
+/* In training norms are not folded, so every bit must agree; the outputs too. */
+static int compare_any(coordconv_context *context, coordconv_layer **layer, coordconv_tensor *x)
+{
+    const struct net_case c = { "a random net", this_net, 0, 0, 0 };
+    coordconv_model *plain = build(context, layer, &c, 0), *watched = build(context, layer, &c, 1);
+    coordconv_plan *got = make_plan(plain, COORDCONV_TRAINING);
+    coordconv_plan *want = make_plan(watched, COORDCONV_TRAINING);
+    const int fused = fused_in(got);
+
+    for (int run = 0; run < 2; run++) {
+        check_ok(coordconv_plan_bind(got, "x", x));
+        check_ok(coordconv_plan_bind(want, "x", x));
+        check_ok(coordconv_plan_run(got));
+        check_ok(coordconv_plan_run(want));
+        compare_gradients(got, want, &c);
+        for (int32_t i = 0; i < got->output_count; i++) {
+            coordconv_tensor *a = output(got, got->outputs[i].name);
+            coordconv_tensor *b = output(want, got->outputs[i].name);
+
+            test_check_same(a, b, got->outputs[i].name);
+            coordconv_tensor_unref(a);
+            coordconv_tensor_unref(b);
+        }
+    }
+    coordconv_plan_unref(got);
+    coordconv_plan_unref(want);
+    coordconv_model_unref(plain);
+    coordconv_model_unref(watched);
+    return fused;
+}
+
+/* Inference without norms, which are folded there, by making the norm a convolution. */
+static int compare_any_inference(coordconv_context *context, coordconv_layer **layer,
+                                 coordconv_tensor *x)
+{
+    const struct net_case c = { "a random net", this_net, 0, 0, 0 };
+    coordconv_layer *norm = layer[NORM];
+
+    layer[NORM] = layer[CONV_B];
+    coordconv_model *plain = build(context, layer, &c, 0), *watched = build(context, layer, &c, 1);
+    layer[NORM] = norm;
+    coordconv_plan *got = make_plan(plain, COORDCONV_INFERENCE);
+    coordconv_plan *want = make_plan(watched, COORDCONV_INFERENCE);
+    coordconv_tensor *before = test_like(context, x);
+    const int fused = fused_in(got);
+
+    check_ok(coordconv_tensor_copy(before, x));
+    check_ok(coordconv_plan_bind(got, "x", x));
+    check_ok(coordconv_plan_bind(want, "x", x));
+    check_ok(coordconv_plan_run(got));
+    check_ok(coordconv_plan_run(want));
+    for (int32_t i = 0; i < got->output_count; i++) {
+        coordconv_tensor *a = output(got, got->outputs[i].name);
+        coordconv_tensor *b = output(want, got->outputs[i].name);
+
+        test_check_same(a, b, got->outputs[i].name);
+        coordconv_tensor_unref(a);
+        coordconv_tensor_unref(b);
+    }
+    test_check_same(x, before, "x");
+    coordconv_tensor_unref(before);
+    coordconv_plan_unref(got);
+    coordconv_plan_unref(want);
+    coordconv_model_unref(plain);
+    coordconv_model_unref(watched);
+    return fused;
+}
+
+static void any_net_is_as_if_nothing_were_fused(void **state)
+{
+    const int64_t shape[4] = { 3, H, W, C };
+    coordconv_context *context = test_context(1, NULL, NULL);
+    coordconv_tensor *x = test_tensor(context, 4, shape, 12);
+    coordconv_layer *layer[ALL_LAYERS] = { NULL };
+    int fused = 0;
+    (void)state;
+
+    make_layers(context, layer);
+    for (net_number = 0; net_number < NETS; net_number++) {
+        fused += compare_any(context, layer, x);
+        fused += compare_any_inference(context, layer, x);
+    }
+    print_message("  %d fused\n", fused);
+    assert_true(fused > NETS); /* there was something to compare */
+    for (int k = 0; k < ALL_LAYERS; k++)
+        coordconv_layer_unref(layer[k]);
+    coordconv_tensor_unref(x);
+    coordconv_context_unref(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inference_is_as_if_nothing_were_fused),
         cmocka_unit_test(training_is_as_if_nothing_were_fused),
+        cmocka_unit_test(any_net_is_as_if_nothing_were_fused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
