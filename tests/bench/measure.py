@@ -81,9 +81,10 @@ class Bench:
         self.known = {}        # what best_of() chose, for other thread counts
 
     def stop(self):
-        self.ours.stop()
-        if self.machine:
-            self.machine.stop()
+        for worker in filter(None, (self.ours, self.machine)):
+            status = worker.stop()
+            if status != 0:
+                self.complaints.append("%s: ended with status %d" % (worker.name, status))
         for peer in self.peers:
             peer.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

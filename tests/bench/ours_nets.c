@@ -76,7 +76,7 @@ static coordconv_status make_step_layer(coordconv_context *context, const struct
                                          .padding = COORDCONV_SAME };
     coordconv_status status = coordconv_conv2d_new(context, &desc, layer);
     coordconv_tensor *weight = NULL, *values = NULL;
-    char name[8];
+    char name[16];
 
     snprintf(name, sizeof name, "w%d", i);
     const int64_t shape[4] = { desc.out_channels, desc.in_channels + (i == 0 ? 2 : 0), k, k };

@@ -67,12 +67,13 @@ class Worker:
             time.sleep(0.001)
 
     def stop(self):
+        """Its exit status."""
         try:
             self.process.stdin.close()
-            self.process.wait(10)
+            return self.process.wait(20)
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
-            self.process.wait()
+            return self.process.wait()
 
 
 class Peer:
@@ -109,8 +110,9 @@ AVX2_ONEDNN = {"ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2"}
 ONEDNN_FORWARD = ["nhwc.same.direct", "nhwc.any.direct", "nhwc.any.winograd", "nhwc.any.auto",
                   "nchw.same.direct", "nchw.any.direct", "nchw.any.winograd", "nchw.any.auto"]
 ONEDNN_PLAIN = ["any.direct", "any.winograd", "any.auto", "nhwc.direct"]
-TORCH_FORWARD = ["cat-nchw", "cat-nhwc", "buffer-nchw", "buffer-nhwc", "jit-nchw", "jit-nhwc"]
-TORCH_BOTH = ["cat-nchw", "cat-nhwc"]
+TORCH_FORWARD = ["cat-nchw", "cat-nhwc", "buffer-nchw", "buffer-nhwc", "jit-nchw", "jit-nhwc",
+                 "mkldnn-nhwc"]
+TORCH_BOTH = ["cat-nchw", "cat-nhwc", "mkldnn-nhwc"]
 
 
 def preload():
@@ -165,10 +167,10 @@ def make_peers(build, python, onnx_folder, allocator):
     command = [python, os.path.join(HERE, "torch_worker.py")]
     missing = None if has_torch(python) else "not installed (apt: python3-torch)"
     avx2 = {**AVX2_ONEDNN, "ATEN_CPU_CAPABILITY": "avx2"}
-    steps = {task + suffix: [task + "-usual"] for task in ("classification", "regression")
-             for suffix in ("",)}
-    peers.append(Peer("torch-usual", command, {"fwd": ["usual-nchw"], "bwd": ["usual-nchw"],
-                                               **steps}, avx2_env=avx2, missing=missing))
+    peers.append(Peer("torch-usual", command,
+                      {"fwd": ["usual-nchw"], "bwd": ["usual-nchw"],
+                       "classification": ["classification-usual"],
+                       "regression": ["regression-usual"]}, avx2_env=avx2, missing=missing))
     peers.append(Peer("torch-best", command,
                       {"fwd": TORCH_FORWARD, "bwd": TORCH_BOTH,
                        "classification": ["classification-best"],

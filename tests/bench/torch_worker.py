@@ -4,8 +4,9 @@
 Variants of a layer: "usual" is how CoordConv modules are written: coordinates made by
 torch.arange, broadcast and concatenated in each call, NCHW, default settings. The others have
 the coordinates beforehand: cat (concatenated each call), buffer (the image copied beside them
-into a tensor kept between calls), jit (traced, frozen, optimized for inference), and end in
--nchw or -nhwc, the memory format of the image and the weights.
+into a tensor kept between calls), jit (traced, frozen, optimized for inference), mkldnn (as
+buffer, or cat where there is a gradient, and oneDNN called by name, which Conv2d itself does not
+choose for every shape), and end in -nchw or -nhwc, the memory format of image and weights.
 """
 import os
 import resource
@@ -73,6 +74,18 @@ class BufferConv(torch.nn.Module):
         return self.conv(self.joined)
 
 
+class ByName(torch.nn.Module):
+    """A convolution that is oneDNN's whatever the shape."""
+
+    def __init__(self, conv):
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x):
+        c = self.conv
+        return torch.mkldnn_convolution(x, c.weight, c.bias, c.padding, c.stride, c.dilation, 1)
+
+
 def floats(desc, name, *shape):
     data = np.fromfile(os.path.join(desc["folder"], name), np.float32)
     return torch.from_numpy(data.reshape(shape))
@@ -109,9 +122,11 @@ class Layer:
         self.note = ""
 
     def make_module(self, coords, conv, form):
+        if self.way == "mkldnn":
+            conv = ByName(conv)
         if self.way == "usual" or coords == 0:
             module = UsualConv(coords, conv)
-        elif self.way == "buffer":
+        elif self.way == "buffer" or (self.way == "mkldnn" and self.forward_only):
             with torch.no_grad():
                 joined = AddCoords(coords == 3)(self.x).contiguous(memory_format=form)
             module = BufferConv(joined, conv)
