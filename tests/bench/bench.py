@@ -62,7 +62,7 @@ def measure_all(bench, args):
     for number, shape in enumerate(todo, 1):
         layer = data.Layer(shape, bench.folder)
         bench.known = {}
-        bench.measure_machine()
+        bench.measure_machine(memory=not args.quick or number % 5 == 1)
         for one, isa in (("fwd", "best"), ("fwd+bwd", "best"), ("fwd", "avx2")):
             if ("avx2" if isa == "avx2" else one) in what:
                 for count in threads:

@@ -22,8 +22,9 @@ enum {
     MAX_THREADS = 64
 };
 
-/* Bytes of all arrays of one thread: well over a last level cache of 32 MB. */
-static const size_t stream_bytes = (size_t)96 << 20;
+/* Bytes of all arrays of all threads: what is left of them in a last level cache, or in that of
+ * the host of a virtual machine, must not matter. */
+static const size_t stream_bytes = (size_t)512 << 20;
 
 struct share {
     void (*work)(struct share *share);
@@ -92,18 +93,20 @@ __attribute__((noinline, target("avx2"))) static void read_memory(struct share *
 /* Ordinary stores: the cache line is read first, and that is not counted. */
 __attribute__((noinline, target("avx2"))) static void write_memory(struct share *s)
 {
-    const __m256 x = _mm256_set1_ps(s->sums[0]);
+    const __m256 step = _mm256_set1_ps(s->sums[0]);
+    __m256 x = step;
 
-    for (size_t at = 0; at < s->count; at += 8)
+    for (size_t at = 0; at < s->count; at += 8, x = _mm256_add_ps(x, step))
         _mm256_store_ps(s->a + at, x);
 }
 
-/* Stores past the caches. */
+/* Stores past the caches. The values differ: a machine may have short cuts for zeros. */
 __attribute__((noinline, target("avx2"))) static void stream_memory(struct share *s)
 {
-    const __m256 x = _mm256_set1_ps(s->sums[0]);
+    const __m256 step = _mm256_set1_ps(s->sums[0]);
+    __m256 x = step;
 
-    for (size_t at = 0; at < s->count; at += 8)
+    for (size_t at = 0; at < s->count; at += 8, x = _mm256_add_ps(x, step))
         _mm256_stream_ps(s->a + at, x);
     _mm_sfence();
 }
@@ -178,30 +181,34 @@ static int run(void *work)
     return failed;
 }
 
-/* The memory of one thread, shared by all figures: they take turns. */
-static float *block_of(int thread)
+/* Memory of all threads, shared by all figures: they take turns. */
+static float *stream_memory_of_all(void)
 {
-    static float *blocks[MAX_THREADS];
+    static float *block;
 
-    if (blocks[thread] == NULL)
-        blocks[thread] = worker_floats(stream_bytes / sizeof(float));
-    return blocks[thread];
+    if (block == NULL) {
+        block = worker_floats(stream_bytes / sizeof(float));
+        for (size_t i = 0; i < stream_bytes / sizeof(float); i++)
+            block[i] = (float)(i % 1021U);
+    }
+    return block;
 }
 
-static void make_share(struct share *share, const struct kind *kind, int thread)
+static void make_share(struct share *share, const struct kind *kind, size_t thread, size_t threads)
 {
-    const size_t arrays = kind->arrays > 0 ? (size_t)kind->arrays : 1;
-
     share->work = kind->work;
     share->sums = worker_floats(64);
+    for (int i = 0; i < 64; i++)
+        share->sums[i] = 0.01F * (float)(i + 1);
     share->a = share->b = share->c = share->sums;
-    share->count = kind->arrays > 0 ? stream_bytes / sizeof(float) / arrays / 64 * 64 : 64;
-    if (kind->arrays > 0)
-        share->a = block_of(thread);
-    if (kind->arrays > 1)
-        share->b = share->a + share->count;
-    if (kind->arrays > 2)
-        share->c = share->b + share->count;
+    share->count = 64;
+    if (kind->arrays == 0)
+        return;
+    const size_t arrays = (size_t)kind->arrays;
+    share->count = stream_bytes / sizeof(float) / threads / arrays / 64 * 64;
+    share->a = stream_memory_of_all() + thread * arrays * share->count;
+    share->b = share->a + (arrays > 1 ? 1 : 0) * share->count;
+    share->c = share->b + (arrays > 2 ? 1 : 0) * share->count;
 }
 
 static void *make(const struct job_desc *d, char *note, size_t note_size)
@@ -219,7 +226,7 @@ static void *make(const struct job_desc *d, char *note, size_t note_size)
         return NULL;
     figure->threads = d->threads;
     for (int i = 0; i < figure->threads; i++)
-        make_share(&figure->shares[i], kind, i);
+        make_share(&figure->shares[i], kind, (size_t)i, (size_t)figure->threads);
     const double each = kind->arrays > 0 ? (double)figure->shares[0].count : 1;
     snprintf(note, note_size, "work=%.0f", kind->per_share * each * d->threads);
     return figure;

@@ -100,9 +100,11 @@ class Bench:
             except Failure:
                 pass  # an instruction set that is not here
 
-    def measure_machine(self):
+    def measure_machine(self, memory=True):
         """A little of each figure; the best of the run counts."""
         for (figure, threads), work in self.work.items():
+            if not memory and not figure.startswith("fma"):
+                continue
             job = "%s-%d" % (figure, threads)
             times, _ = self.machine.time(self.effort.machine, 1, 50, job)
             rate = work / (min(clean(times[job])) * 1e6)

@@ -161,16 +161,21 @@ class Run:
 
     # ---- the machine's bounds ----
 
+    def figure(self, name, threads):
+        """What these threads can do, at least what fewer of them did; 0 if it is not known."""
+        return max((rate for (other, count), rate in self.figures.items()
+                    if other == name and count <= threads), default=0)
+
     def peak(self, threads, isa="best"):
         names = ["fma256"] if isa == "avx2" else ["fma512", "fma256"]
-        return max(self.figures.get((name, threads), 0) for name in names) or None
+        return max(self.figure(name, threads) for name in names) or None
 
     def memory_seconds(self, read, written, threads):
         """The least time: neither reads, nor writes, nor both together can be faster than the
         fastest of their kind that was measured."""
-        rate = {name: self.figures.get((name, threads))
+        rate = {name: self.figure(name, threads)
                 for name in ("read", "write", "stream", "copy", "triad")}
-        if None in rate.values():
+        if 0 in rate.values():
             return None
         writes = max(rate["write"], rate["stream"])
         return max(read / rate["read"], written / writes,
@@ -340,4 +345,4 @@ class Run:
             f.write("%s%s\n\n%s\n%s%s" % (before, BEGIN, body, END, after))
         picture = os.path.join(top, "doc", "pictures", "roofline.svg")
         with open(picture, "w", encoding="utf-8") as f:
-            f.write(roofline.draw(self.records, self.peak, self.figures))
+            f.write(roofline.draw(self.records, self.peak, self.figure))

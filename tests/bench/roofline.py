@@ -114,16 +114,15 @@ def draw_roof(x, y, peak, narrow, bandwidth):
     return out
 
 
-def draw_panel(left, threads, found, peak, figures):
+def draw_panel(left, threads, found, peak, figure):
     width = (WIDTH - LEFT - GAP - 20) / 2
     rates = [g for _, _, ours, peer in found for g in (ours, peer) if g]
     x = Axis([p[1] for p in found], left, left + width)
     y = Axis(rates + [peak], TOP + PANEL, TOP)
-    bandwidth = max(figures.get((n, threads), 0) for n in ("read", "write", "stream", "copy",
-                                                           "triad"))
+    bandwidth = max(figure(n, threads) for n in ("read", "write", "stream", "copy", "triad"))
     out = [text(left, TOP - 30, "%d thread%s" % (threads, "s" if threads > 1 else ""), "title")]
     out += draw_grid(x, y)
-    out += draw_roof(x, y, peak, figures.get(("fma256", threads), 0), bandwidth)
+    out += draw_roof(x, y, peak, figure("fma256", threads), bandwidth)
     labels = Labels()
     for _, intensity, ours, peer in found:
         labels.block(x.at(intensity), y.at(ours), 6)
@@ -139,7 +138,7 @@ def draw_panel(left, threads, found, peak, figures):
     return out
 
 
-def draw(records, peak, figures):
+def draw(records, peak, figure):
     """The picture as SVG; a panel for each number of threads, up to two."""
     threads = sorted({r["threads"] for r in records})[:2]
     out, order, bottom = [], {}, TOP + PANEL + 66
@@ -147,7 +146,7 @@ def draw(records, peak, figures):
         found, order = points(records, count)
         if found and peak(count):
             left = LEFT + i * ((WIDTH - LEFT - GAP - 20) / 2 + GAP)
-            out += draw_panel(left, count, found, peak(count), figures)
+            out += draw_panel(left, count, found, peak(count), figure)
     out.append('<circle cx="%d" cy="16" r="4.5" class="ours"/>' % (WIDTH - 330))
     out.append(text(WIDTH - 320, 20, "this library, CoordConv"))
     out.append('<circle cx="%d" cy="16" r="4" class="peer"/>' % (WIDTH - 155))
