@@ -66,7 +66,12 @@ def measure_all(bench, args):
         for one, isa in (("fwd", "best"), ("fwd+bwd", "best"), ("fwd", "avx2")):
             if ("avx2" if isa == "avx2" else one) in what:
                 for count in threads:
-                    record = bench.measure_layer(layer, one, count, isa)
+                    try:
+                        record = bench.measure_layer(layer, one, count, isa)
+                    except libraries.Failure as error:  # the others are still worth measuring
+                        bench.complaints.append("%s %s not measured: %s" % (shape, one, error))
+                        measure.say(bench.complaints[-1])
+                        continue
                     measure.say("%2d/%d %s" % (number, len(todo), report.line_of(record)))
                     yield record
     if "step" in what and not args.shape:

@@ -254,7 +254,7 @@ class Bench:
             check = self.layer_check(layer, coords, gradients)
             found = self.best_of(self.ours, variants, check, kind=kind, **keys)
             if found is None:
-                raise Failure("ours: no job for %s" % record)
+                raise Failure("ours: no %s: %s" % (kind, "; ".join(self.complaints[-1:])))
             variants = [found[1]]  # the three are to be compared: the same way for all
             record["ours_variant"], record["ours_isa"] = found[1], found[2].partition("isa=")[2]
             jobs.append(found[0])
