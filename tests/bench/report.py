@@ -316,7 +316,7 @@ class Run:
 
     def notes(self):
         lines = ["%s: %s" % (name, why) for name, why in sorted(self.missing.items()) if why]
-        lines += ["not so: " + c for c in self.complaints]
+        lines += ["problem: " + c for c in self.complaints]
         spoilt = sum(bool(disturbed(r)) for r in self.records)
         if spoilt:
             lines.append("~: something else ran on the processors during every run of a library "
