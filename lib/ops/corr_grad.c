@@ -41,6 +41,7 @@ static void plan_grad(const coordconv_context *context, const struct cconv_corr 
     cconv_pass_gather(context, c, &g->pass);
     if (g->pass.winograd != 0)
         return;
+    cconv_pass_shorten_blocks(&g->pass);
     g->panels = g->pass.groups * g->pass.panels;
     g->blocks = cconv_pass_blocks(&g->pass);
     g->panel_bytes = cconv_size_align(cconv_size_mul(g->pass.panel_weights, sizeof(cconv_real)));

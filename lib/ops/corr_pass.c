@@ -32,6 +32,16 @@ static void choose_blocks(struct cconv_pass *p, size_t products)
     p->block_work = p->block_h * p->block_w * CCONV_MAX(products, 1) * p->out_cg * p->groups;
 }
 
+void cconv_pass_shorten_blocks(struct cconv_pass *p)
+{
+    const size_t row_bytes =
+        (p->row * (size_t)p->step[0] + p->out_w * p->out_c) * sizeof(cconv_real);
+    const size_t fit = CCONV_MAX(2 * BLOCK_BYTES / CCONV_MAX(row_bytes, 1), 1);
+
+    p->block_work = p->block_work / p->block_h * CCONV_MIN(p->block_h, fit);
+    p->block_h = CCONV_MIN(p->block_h, fit);
+}
+
 /* With one tap and nothing skipped, rows and columns are one long line of pixels. */
 static void join_rows(struct cconv_pass *p)
 {

@@ -81,6 +81,10 @@ void cconv_pass_scatter(const coordconv_context *context, const struct cconv_cor
 void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
                       struct cconv_pass *p);
 
+/* Make blocks so short that their outputs stay in the second-level cache as well,
+ * for who reads them several times. */
+void cconv_pass_shorten_blocks(struct cconv_pass *p);
+
 /* Products below which handing a task to another thread costs more than it gains. */
 enum {
     CCONV_LEAST_WORK = 128 * 1024

@@ -63,7 +63,11 @@ static inline size_t row_end(const struct cconv_panel_forward *p, size_t first)
  * them from the last cache, which the processor's own guess is too late for. */
 #define WEIGHTS_AHEAD 64
 
-#define NR            (VECTORS * LANES)
+/* Pixels by which gradients are fetched before their turn: those of one panel
+ * lie apart, where the processor does not see a stream. */
+#define GRADIENTS_AHEAD 16
+
+#define NR              (VECTORS * LANES)
 
 INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
 {
@@ -351,8 +355,12 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VE
             for (int j = 0; j < chains; j++, x += a_stride, g += g_stride)
                 NAME(grad_pixel)(sum + j * count, part, x, at, g, count, adjacent);
         }
-        for (; left > 0; left--, x += a_stride, g += g_stride)
+        for (; left > 0; left--, x += a_stride, g += g_stride) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                __builtin_prefetch(g + GRADIENTS_AHEAD * g_stride + v * LANES);
             NAME(grad_pixel)(sum, part, x, at, g, count, adjacent);
+        }
     }
     UNROLL
     for (int i = 0; i < count; i++) {
