@@ -212,6 +212,7 @@ static inline __m256 repeat_8(const float *p, size_t n, size_t nr, int shift)
 #define SPREAD_REST(p, rest) _mm256_maskload_ps(p, (rest).mask)
 #define REPEAT(p, v, n)      _mm256_set1_ps(p[v < (int)(n) ? v : 0])
 #define FOLD(s)              fold_by_8(s)
+#define PIXEL_BY_PIXEL       128
 #define NAME(x)              x##_1
 #include "kernels/x86/group_template.h"
 

@@ -186,6 +186,7 @@ static inline __m512 repeat_16(const float *p, size_t n, unsigned shift)
 #define SPREAD_REST(p, rest) _mm512_maskz_loadu_ps(rest, p)
 #define REPEAT(p, v, n)      _mm512_set1_ps((p)[(v) < (int)(n) ? (v) : 0])
 #define FOLD(s)              fold_by_16(s)
+#define PIXEL_BY_PIXEL       128
 #define NAME(x)              x##_1
 #include "kernels/x86/group_template.h"
 

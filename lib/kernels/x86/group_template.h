@@ -34,6 +34,8 @@
  *                       anything finite or in p
  *   FOLD(s)             lane i * LANES / GROUP + o: sum of lanes o * GROUP .. + GROUP - 1
  *                       of s[i], 0 <= i < GROUP
+ *   PIXEL_BY_PIXEL      only where TILE is LANES, GROUP too: runs of more than two vectors up to
+ * which a tile is read pixel by pixel, which memory is faster for
  *
  * Packed weights are [segments][ceil(segment_length / GROUP)][NR][GROUP].
  */
@@ -335,6 +337,32 @@ INLINE void NAME(tile)(const struct group_call *call, size_t first, const int co
     group_finish(call, first, (size_t)count, total);
 }
 
+#ifdef PIXEL_BY_PIXEL
+
+/* A tile of one run of few vectors: pixel by pixel, which reads memory in order.
+ * The chain of a sum is that of the tiles above. */
+static void NAME(tile_in_order)(const struct group_call *call, size_t first)
+{
+    const struct cconv_panel_forward *p = call->p;
+    const size_t whole = p->segment_length / GROUP * GROUP;
+    const REST rest = rest_of(p->segment_length % GROUP);
+    const float *a = p->a + (ptrdiff_t)first * p->a_stride + p->offset[0];
+    _Alignas(64) float total[TILE * NR + LANES];
+    VEC sum[TILE];
+
+    for (int i = 0; i < TILE; i++, a += p->a_stride) {
+        sum[i] = V(setzero_ps)();
+        for (size_t k = 0; k < whole; k += GROUP)
+            sum[i] = V(fmadd_ps)(SPREAD(a + k), V(loadu_ps)(p->b + k), sum[i]);
+        if (whole < p->segment_length)
+            sum[i] = V(fmadd_ps)(SPREAD_REST(a + whole, rest), V(loadu_ps)(p->b + whole), sum[i]);
+    }
+    V(storeu_ps)(total, FOLD(sum));
+    group_finish(call, first, TILE, total);
+}
+
+#endif
+
 typedef void NAME(tile_fn)(const struct group_call *call, size_t first);
 
 #define DEFINE_FORWARD(n)                                                                          \
@@ -353,6 +381,12 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
     size_t first = 0;
 
     group_begin(&call, p, NR);
+#ifdef PIXEL_BY_PIXEL
+    for (; p->segments == 1 && p->segment_length > 2 * GROUP &&
+           p->segment_length <= PIXEL_BY_PIXEL && p->pixels - first >= TILE;
+         first += TILE)
+        NAME(tile_in_order)(&call, first);
+#endif
     while (first < p->pixels) {
         const size_t count = next_tile(p->pixels - first, TILE);
 
@@ -589,3 +623,4 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
 #undef SPREAD_REST
 #undef REPEAT
 #undef FOLD
+#undef PIXEL_BY_PIXEL
