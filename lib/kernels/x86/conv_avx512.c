@@ -5,7 +5,7 @@
  *   32 channels  12 pixels x 2 vectors of 16 \
  *   16 channels  24 pixels x 1 vector of 16  / 24 of 32 registers
  *    8 channels  24 pixels x 1 vector of 8 x 2 products
- *    4 channels  24 pixels x 1 vector of 4 x 4 products
+ *    4 channels  6 pixels x 4 vectors of 16 products
  *    2 channels  24 pixels x 1 vector of 2 x 8 products
  *    1 channel   16 pixels x 1 vector of 16 products
  *
@@ -93,6 +93,13 @@ static inline __m512 fold_by_2(const __m512 s[2])
     return _mm512_castpd_ps(_mm512_permutexvar_pd(order, _mm512_castps_pd(sums)));
 }
 
+static inline __m512 fold_by_8(const __m512 s[8])
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
+
+    return _mm512_permutexvar_ps(order, fold_halves(fold_quarters(s), fold_quarters(s + 4)));
+}
+
 static inline __m512 fold_by_16(const __m512 s[16])
 {
     return fold_halves(fold_halves(fold_quarters(s), fold_quarters(s + 4)),
@@ -145,31 +152,15 @@ static inline __m512 repeat_16(const float *p, size_t n, unsigned shift)
 #define LANES                16
 #define MM                   _mm512_
 #define PART                 __mmask16
-#define GROUP                16
-#define VECTORS              3
-#define TILE                 8
-#define REST                 __mmask16
+#define GROUP                8
+#define VECTORS              1
+#define TILE                 24
+#define REST                 __mmask8
 #define rest_of(n)           ((REST)first_bits(n, GROUP))
-#define SPREAD(p)            _mm512_loadu_ps(p)
-#define SPREAD_REST(p, rest) _mm512_maskz_loadu_ps(rest, p)
-#define REPEAT(p, v, n)      _mm512_set1_ps((p)[(v) < (int)(n) ? (v) : 0])
-#define FOLD(s)              fold_by_16(s)
-#define NAME(x)              x##_3
-#include "kernels/x86/group_template.h"
-
-#define VEC                  __m512
-#define LANES                16
-#define MM                   _mm512_
-#define PART                 __mmask16
-#define GROUP                16
-#define VECTORS              2
-#define TILE                 12
-#define REST                 __mmask16
-#define rest_of(n)           ((REST)first_bits(n, GROUP))
-#define SPREAD(p)            _mm512_loadu_ps(p)
-#define SPREAD_REST(p, rest) _mm512_maskz_loadu_ps(rest, p)
-#define REPEAT(p, v, n)      _mm512_set1_ps((p)[(v) < (int)(n) ? (v) : 0])
-#define FOLD(s)              fold_by_16(s)
+#define SPREAD(p)            _mm512_broadcast_f32x8(_mm256_loadu_ps(p))
+#define SPREAD_REST(p, rest) _mm512_broadcast_f32x8(_mm256_maskz_loadu_ps(rest, p))
+#define REPEAT(p, v, n)      repeat_16(p, n, 3)
+#define FOLD(s)              fold_by_8(s)
 #define NAME(x)              x##_2
 #include "kernels/x86/group_template.h"
 
@@ -210,10 +201,9 @@ static void depth_forward(const struct cconv_panel_forward *p)
 void cconv_conv_init_avx512(struct cconv_conv_kernels *k)
 {
     static const struct cconv_conv_kernels panels = {
-        .count = 7,
+        .count = 6,
         .panel = { { 1, 16, forward_1, grad_1, 0.90F, 0.0135F },
-                   { 2, 16, forward_2, grad_2, 1.45F, 0.0185F },
-                   { 3, 16, forward_3, grad_3, 1.85F, 0.0245F },
+                   { 2, 8, forward_2, grad_2, 1.00F, 0.0245F },
                    { 4, 16, forward_4, grad_4, 2.35F, 0.0295F },
                    { 8, 2, forward_8, grad_8, 1.15F, 0.0660F },
                    { 16, 1, forward_16, grad_16, 0.80F, 0.1290F },
