@@ -49,6 +49,8 @@ static void pick_geometry(struct geometry *g)
     g->groups = g->coords != 0 ? 1 : pick(0, 3) == 0 ? pick(2, 4) : 1;
     g->c = g->groups * pick(1, g->groups > 1 ? 5 : 20);
     g->o = g->groups * (g->groups > 1 ? pick(1, 5) : pick(0, 2) == 0 ? pick(1, 3) : pick(1, 70));
+    if (g->coords == 0 && pick(0, 5) == 0) /* depthwise */
+        g->groups = g->c = g->o = pick(2, 70);
     g->same = pick(0, 3) == 0;
     g->bias = pick(0, 1);
     for (int i = 0; i < 2; i++) {
