@@ -225,6 +225,70 @@ static void bench_choice(const struct cconv_conv_kernels *k)
     }
 }
 
+/* One input channel for each of 64 output channels, 3x3: nanoseconds a pixel. */
+static void bench_depth(const struct cconv_panel *depth, double peak)
+{
+    enum {
+        CHANNELS = 64,
+        TAPS = 9
+    };
+    const ptrdiff_t row = (PIXELS + 2) * CHANNELS;
+    ptrdiff_t offset[TAPS];
+
+    for (int i = 0; i < TAPS; i++)
+        offset[i] = i / 3 * row + i % 3 * CHANNELS;
+    for (int grad = 0; grad < 2; grad++) {
+        double best = 1e9, speed;
+
+        for (int i = 0; i < RUNS; i++) {
+            const double start = now();
+            double taken;
+            int calls = 0;
+
+            do {
+                const struct cconv_panel_forward f = { .pixels = PIXELS,
+                                                       .channels = CHANNELS,
+                                                       .segments = TAPS,
+                                                       .segment_length = 1,
+                                                       .offset = offset,
+                                                       .a = a_values,
+                                                       .a_stride = CHANNELS,
+                                                       .b = w_values,
+                                                       .b_block = (ptrdiff_t)(TAPS * depth->nr),
+                                                       .init = a_values,
+                                                       .c = c_values,
+                                                       .c_stride = CHANNELS,
+                                                       .act = CCONV_ACT_RELU };
+
+                for (size_t first = 0; grad && first < CHANNELS; first += depth->nr) {
+                    const struct cconv_panel_grad g = { .rows = 1,
+                                                        .pixels = PIXELS,
+                                                        .channels = depth->nr,
+                                                        .segments = TAPS,
+                                                        .segment_length = 1,
+                                                        .offset = offset,
+                                                        .a = a_values + first,
+                                                        .a_stride = CHANNELS,
+                                                        .g = c_values + first,
+                                                        .g_stride = CHANNELS,
+                                                        .w = w_values };
+
+                    depth->grad(&g);
+                }
+                if (!grad)
+                    depth->forward(&f);
+                calls++;
+                taken = now() - start;
+            } while (taken < 1e-4);
+            best = CCONV_MIN(best, taken / calls);
+        }
+        best /= PIXELS;
+        speed = 2.0 * CHANNELS * TAPS / best * 1e-9;
+        printf(" depth %-7s 3x3x64 %6.1f %4.0f%% %8.2f\n", grad ? "grad" : "forward", speed,
+               peak > 0 ? 100 * speed / peak : 0, best * 1e9);
+    }
+}
+
 int bench_conv(void)
 {
     const int32_t best = cconv_cpu_isa();
@@ -237,6 +301,7 @@ int bench_conv(void)
         printf("%s: peak %.1f GFLOP/s\n", k.isa, peak);
         for (size_t i = 0; i < k.conv.count; i++)
             bench_panel(&k.conv.panel[i], peak);
+        bench_depth(&k.conv.depth, peak);
         bench_choice(&k.conv);
     }
     return 0;
