@@ -181,13 +181,13 @@ static inline __m512 repeat_16(const float *p, size_t n, unsigned shift)
 #define NAME(x)              x##_1
 #include "kernels/x86/group_template.h"
 
-/* Pixels outermost; two vectors of channels at a time, then what is left. */
+/* Some pixels at a time; two vectors of channels at a time, then what is left. */
 static void depth_forward(const struct cconv_panel_forward *p)
 {
     size_t first = 0;
 
     while (first < p->pixels) {
-        const size_t count = next_tile(p->pixels - first, 6);
+        const size_t count = next_tile(p->pixels - first, 24);
         size_t channel = 0;
 
         for (; p->channels - channel >= 32; channel += 32)

@@ -7,8 +7,8 @@
  * A multiply-add reads a vector of inputs of its own, which is all that bounds
  * it while inputs come from the first-level cache; 3x3 taps then still take in
  * images faster than memory gives them. A tile is DEPTH_PIXELS pixels x VECTORS
- * vectors, and all channels of its pixels are done before the next, so that
- * memory is read in order.
+ * vectors. All channels of a few tiles are done before the next, so that memory
+ * is read in order.
  *
  * Defines NAME(depth) and NAME(depth_grad); the packing has blocks of LANES.
  */
@@ -59,7 +59,7 @@ INLINE void NAME(depth_tile)(const struct cconv_panel_forward *p, const PART par
 
 UP_TO(DEPTH_PIXELS, DEFINE_DEPTH)
 
-/* Channels from `channel` on, as many as the registers hold. */
+/* `count` pixels, channels from `channel` on, as many as the registers hold. */
 static void NAME(depth_channels)(const struct cconv_panel_forward *all, size_t channel,
                                  size_t first, size_t count)
 {
@@ -81,7 +81,12 @@ static void NAME(depth_channels)(const struct cconv_panel_forward *all, size_t c
         affine.right += channel;
         p.affine = &affine;
     }
-    tile[tile_index(count)](&p, part, first);
+    for (const size_t end = first + count; first < end;) {
+        const size_t next = next_tile(end - first, DEPTH_PIXELS);
+
+        tile[tile_index(next)](&p, part, first);
+        first += next;
+    }
 }
 
 #ifdef DEPTH_GRAD
