@@ -241,7 +241,7 @@ static void bench_depth(const struct cconv_panel *depth, double peak)
         double best = 1e9, speed;
 
         for (int i = 0; i < RUNS; i++) {
-            const double start = now();
+            const double start = bench_now();
             double taken;
             int calls = 0;
 
@@ -278,7 +278,7 @@ static void bench_depth(const struct cconv_panel *depth, double peak)
                 if (!grad)
                     depth->forward(&f);
                 calls++;
-                taken = now() - start;
+                taken = bench_now() - start;
             } while (taken < 1e-4);
             best = CCONV_MIN(best, taken / calls);
         }
