@@ -29,6 +29,13 @@
 #define CCONV_VECTORISE
 #endif
 
+/* Ask for a cache line, into the second level. */
+#if defined(__GNUC__)
+#define CCONV_PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#else
+#define CCONV_PREFETCH(p) ((void)(p))
+#endif
+
 /* Alignment of every buffer the library makes: one cache line, one AVX-512 vector. */
 #define CCONV_ALIGN        64
 

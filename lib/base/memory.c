@@ -1,15 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/memory.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
 
+/* Blocks from this size on are asked to lie in pages of 2 MiB: an arena of a
+ * hundred megabytes has 25,000 small pages, more than a processor keeps the
+ * addresses of. */
+enum {
+    HUGE_PAGE = 2 * 1024 * 1024,
+    LARGE_BLOCK = 2 * HUGE_PAGE
+};
+
+/* A system that has no such pages, or is told not to give them, leaves it at that. */
+static void ask_for_huge_pages(void *memory, size_t bytes)
+{
+#if defined(MADV_HUGEPAGE)
+    const int error = errno;
+
+    (void)madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    errno = error;
+#else
+    (void)memory;
+    (void)bytes;
+#endif
+}
+
 static void *default_alloc(void *user, size_t bytes, size_t alignment)
 {
+    void *memory;
+
     (void)user;
-    return aligned_alloc(alignment, bytes);
+    if (bytes < LARGE_BLOCK)
+        return aligned_alloc(alignment, bytes);
+    /* Not aligned_alloc, which wants a whole number of alignments. */
+    if (posix_memalign(&memory, HUGE_PAGE, bytes) != 0)
+        return NULL;
+    ask_for_huge_pages(memory, bytes);
+    return memory;
 }
 
 static void default_free(void *user, void *memory, size_t bytes)
