@@ -3,14 +3,17 @@
  * compile.h - what a plan is made of; shared by the files that make and run one.
  *
  * Order of making: shapes (compile.c), which values share memory (fuse.c), who
- * needs gradients (grad.c), lifetimes and the arena (layout.c). Node i of the
- * plan is node i of the model, and so is value i.
+ * needs gradients (grad.c), what is done tile by tile (chain.c), lifetimes and
+ * the arena (layout.c). Node i of the plan is node i of the model, and so is
+ * value i.
  */
 #ifndef CCONV_GRAPH_COMPILE_H
 #define CCONV_GRAPH_COMPILE_H
 
+#include "graph/chain.h"
 #include "graph/memplan.h"
 #include "graph/plan.h"
+#include "ops/pointwise.h"
 
 /* A value: the output of the node of the same number, or an input. */
 struct cconv_plan_value {
@@ -26,9 +29,13 @@ struct cconv_plan_value {
     int32_t read_until; /* of a root, while fusing: the last node that reads what it now holds */
     uint8_t is_output;
     uint8_t wants_gradient;
-    uint8_t gradient_begun;    /* while laying out: a node nearer to the loss writes its gradient */
-    uint8_t private_so_far;    /* nobody reads what the maker's output was before it became this */
-    uint8_t pinned;            /* of a root: what it now holds must not be written over */
+    uint8_t gradient_begun; /* while laying out: a node nearer to the loss writes its gradient */
+    uint8_t private_so_far; /* nobody reads what the maker's output was before it became this */
+    uint8_t pinned;         /* of a root: what it now holds must not be written over */
+    uint8_t inner;      /* of a root: nothing in the arena, a buffer of a chain's tile or none */
+    uint8_t grad_inner; /* likewise its gradient, of a gradient's root */
+    size_t tile_offset; /* of that buffer in a slot */
+    size_t grad_tile_offset;
     void *data;                /* of a root: where it lies in this run */
     void *home;                /* its place in the arena; NULL of an input */
     coordconv_tensor *outside; /* the bound output it lies in instead, borrowed; NULL: at home */
@@ -41,6 +48,8 @@ struct cconv_plan_sink {
     cconv_real *target; /* what the op is told to write; NULL: not wanted */
     cconv_real *add_to; /* if not NULL, target is added to this afterwards */
     size_t count;
+    uint8_t in_tile;    /* of a chain: target is a buffer of a tile, to be added */
+    size_t tile_offset; /* of that buffer in a slot */
 };
 
 struct cconv_plan_node {
@@ -48,7 +57,12 @@ struct cconv_plan_node {
     union cconv_attr attr; /* of the model's node, which may move when the model grows */
     uint8_t used;          /* some output depends on it */
     uint8_t backward;      /* takes part in the backward pass */
-    uint8_t skipped;       /* forward is done by the maker of its value */
+    uint8_t skipped;       /* forward is done by the maker of its value, or by the reader of its
+                            * output (a vector that is spread) */
+    uint8_t spread;        /* reads the vector before the node that repeats it, not its output */
+    int32_t chain;         /* 1 + number of the chain it is in; 0: in none */
+    size_t partial;        /* element of the chain's partial sums where its own begin */
+    struct cconv_pointwise_state pointwise; /* during a run of the chain */
     uint8_t packed_once;
     uint64_t packed_version; /* of the parameters in packed */
     coordconv_value add;     /* value added as the output is stored; COORDCONV_NO_VALUE: none */
@@ -91,8 +105,11 @@ struct coordconv_plan {
     size_t parameter_capacity; /* the model may gain layers later */
     size_t gradient_count;     /* elements of the flat gradient buffer */
     cconv_real *gradients;
-    char *prepare_scratch; /* weights with a norm folded in, then scratch of an operation */
-    size_t edge_count;     /* inputs of all nodes */
+    char *prepare_scratch;      /* weights with a norm folded in, then scratch of an operation */
+    struct cconv_chain *chains; /* [node_count] */
+    int32_t chain_count;
+    int32_t no_chains;               /* every node by itself */
+    size_t edge_count;               /* inputs of all nodes */
     struct cconv_shape *edge_shapes; /* [edge_count], node after node; the rest alike */
     int32_t *edge_dtypes;
     const void **edge_x;
@@ -119,6 +136,32 @@ static inline coordconv_context *cconv_plan_context(const coordconv_plan *plan)
 {
     return plan->model->context;
 }
+
+/* 1 if node i takes part in the forward pass at all. */
+static inline int cconv_plan_computes(const coordconv_plan *plan, int32_t i)
+{
+    return plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL;
+}
+
+/* The value input k of node i is read from. */
+static inline coordconv_value cconv_plan_reads(const coordconv_plan *plan, int32_t i, int32_t k)
+{
+    const coordconv_value x = cconv_plan_source(plan, i)->inputs[k];
+
+    return k == 0 && plan->nodes[i].spread ? cconv_plan_source(plan, x)->inputs[0] : x;
+}
+
+/* Where a value that is not inner lies: values in the memory of an input move with it. */
+static inline void *cconv_plan_data(const coordconv_plan *plan, coordconv_value value)
+{
+    return plan->values[plan->values[value].root].data;
+}
+
+/* 1 if node i sends a gradient back to its input k. */
+int cconv_plan_sends_gradient(const coordconv_plan *plan, int32_t i, int32_t k);
+
+/* Most inputs of a node in a chain. */
+#define CCONV_CHAIN_INPUTS 2
 
 /* The steps of compiling; each needs the ones before. */
 coordconv_status cconv_plan_shapes(coordconv_plan *plan, const coordconv_plan_desc *desc);

@@ -31,12 +31,6 @@ static coordconv_status take_inputs(coordconv_plan *plan)
     return COORDCONV_OK;
 }
 
-/* Values in the memory of an input move with it. */
-static void *value_data(const coordconv_plan *plan, coordconv_value value)
-{
-    return plan->values[plan->values[value].root].data;
-}
-
 static void prepare_node(const coordconv_plan *plan, struct cconv_plan_node *n)
 {
     uint64_t version = n->app.layer != NULL ? cconv_layer_version(n->app.layer) : 0;
@@ -74,9 +68,9 @@ static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
     struct cconv_plan_node *n = &plan->nodes[i];
 
     for (int32_t k = 0; k < node->input_count; k++)
-        n->x[k] = value_data(plan, node->inputs[k]);
-    n->run.add = n->add != COORDCONV_NO_VALUE ? value_data(plan, n->add) : NULL;
-    n->run.y = value_data(plan, i);
+        n->x[k] = cconv_plan_data(plan, node->inputs[k]);
+    n->run.add = n->add != COORDCONV_NO_VALUE ? cconv_plan_data(plan, n->add) : NULL;
+    n->run.y = cconv_plan_data(plan, i);
     if (n->skipped || (node->op->flags & CCONV_ALIAS) != 0)
         return COORDCONV_OK;
     n->run.scratch = n->forward_scratch;
@@ -110,6 +104,19 @@ static void give_outputs(coordconv_plan *plan)
     }
 }
 
+/* A node by itself, or with the first node of a chain the whole chain. */
+static coordconv_status forward_step(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_chain *chain;
+
+    if (plan->nodes[i].chain == 0)
+        return forward_node(plan, i);
+    chain = &plan->chains[plan->nodes[i].chain - 1];
+    if (i == chain->first)
+        cconv_chain_forward(plan, chain);
+    return COORDCONV_OK;
+}
+
 coordconv_status coordconv_plan_forward(coordconv_plan *plan)
 {
     coordconv_status st;
@@ -123,8 +130,7 @@ coordconv_status coordconv_plan_forward(coordconv_plan *plan)
         cconv_plan_place_outputs(plan);
     prepare(plan);
     for (int32_t i = 0; i < plan->node_count; i++) {
-        if (plan->nodes[i].used && cconv_plan_source(plan, i)->op != NULL &&
-            (st = forward_node(plan, i)) != COORDCONV_OK)
+        if (cconv_plan_computes(plan, i) && (st = forward_step(plan, i)) != COORDCONV_OK)
             return st;
     }
     for (int32_t i = 0; plan->training && i < plan->node_count; i++) {
@@ -160,6 +166,29 @@ static void backward_node(coordconv_plan *plan, int32_t i)
         add_sink(plan, &n->sink_param[k]);
 }
 
+/* The parameters of a chain's node have their gradients; add those that are to be added. */
+static void backward_chain(coordconv_plan *plan, const struct cconv_chain *chain)
+{
+    cconv_chain_backward(plan, chain);
+    for (int32_t i = chain->last_backward; i >= chain->first; i--) {
+        for (int32_t k = 0; plan->nodes[i].chain != 0 && k < CCONV_LAYER_MAX_TENSORS; k++)
+            add_sink(plan, &plan->nodes[i].sink_param[k]);
+    }
+}
+
+static void backward_step(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_chain *chain;
+
+    if (plan->nodes[i].chain == 0) {
+        backward_node(plan, i);
+        return;
+    }
+    chain = &plan->chains[plan->nodes[i].chain - 1];
+    if (i == chain->last_backward)
+        backward_chain(plan, chain);
+}
+
 coordconv_status coordconv_plan_backward(coordconv_plan *plan)
 {
     if (plan == NULL)
@@ -173,7 +202,7 @@ coordconv_status coordconv_plan_backward(coordconv_plan *plan)
         plan->values[plan->loss].gradient[0] = 1;
     for (int32_t i = plan->loss; i >= 0; i--) {
         if (plan->nodes[i].backward && cconv_plan_source(plan, i)->op != NULL)
-            backward_node(plan, i);
+            backward_step(plan, i);
     }
     plan->forward_done = 0;
     plan->backward_done = 1;

@@ -66,9 +66,29 @@ static int32_t end_time(const coordconv_plan *plan)
     return 2 * plan->node_count + 1;
 }
 
-static int32_t backward_time(const coordconv_plan *plan, int32_t i)
+/* The times of a node's forward pass, and of its backward pass. The nodes of a
+ * chain run at one time, so each has the times of all. */
+struct times {
+    int32_t first, last;
+};
+
+static const struct cconv_chain *chain_of(const coordconv_plan *plan, int32_t i)
 {
-    return 2 * plan->node_count - i;
+    return plan->nodes[i].chain != 0 ? &plan->chains[plan->nodes[i].chain - 1] : NULL;
+}
+
+static struct times forward_times(const coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_chain *chain = chain_of(plan, i);
+
+    return chain == NULL ? (struct times){ i, i } : (struct times){ chain->first, chain->last };
+}
+
+static struct times backward_times(const coordconv_plan *plan, int32_t i)
+{
+    const struct times t = forward_times(plan, i);
+
+    return (struct times){ 2 * plan->node_count - t.last, 2 * plan->node_count - t.first };
 }
 
 static void live(struct cconv_block_life *b, size_t bytes, int32_t first, int32_t last)
@@ -78,7 +98,7 @@ static void live(struct cconv_block_life *b, size_t bytes, int32_t first, int32_
     b->bytes = CCONV_MAX(b->bytes, bytes);
 }
 
-static int differentiable(const coordconv_plan *plan, int32_t i, int32_t k)
+int cconv_plan_sends_gradient(const coordconv_plan *plan, int32_t i, int32_t k)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
 
@@ -93,11 +113,12 @@ size_t cconv_plan_folded_bytes(const struct cconv_plan_node *n)
                : cconv_size_align(cconv_size_mul(cconv_fold_weights(&n->app), sizeof(cconv_real)));
 }
 
-static void live_until(coordconv_plan *plan, coordconv_value value, int32_t first, int32_t last)
+/* Unless it lies in the caller's tensor or in no memory at all. */
+static void live_value(coordconv_plan *plan, coordconv_value value, int32_t first, int32_t last)
 {
     const struct cconv_plan_value *v = &plan->values[value];
 
-    if (cconv_plan_source(plan, v->root)->op != NULL) /* else it lies in the caller's tensor */
+    if (!plan->values[v->root].inner && cconv_plan_source(plan, v->root)->op != NULL)
         live(node_block(plan, v->root, VALUE), v->bytes, first, last);
 }
 
@@ -108,30 +129,36 @@ static void live_values(coordconv_plan *plan, int32_t i)
     const struct cconv_plan_value *v = &plan->values[i];
     const uint32_t flags = node->op->flags;
     const int back = plan->nodes[i].backward, skipped = plan->nodes[i].skipped;
+    const struct times now = forward_times(plan, i);
+    const int32_t later = backward_times(plan, i).last;
 
-    live_until(plan, i, i,
+    live_value(plan, i, now.first,
                v->is_output                           ? end_time(plan)
-               : back && (flags & CCONV_KEEPS_Y) != 0 ? backward_time(plan, i)
-                                                      : i);
+               : back && (flags & CCONV_KEEPS_Y) != 0 ? later
+                                                      : now.last);
     if (plan->nodes[i].add != COORDCONV_NO_VALUE)
-        live_until(plan, plan->nodes[i].add, i, i);
+        live_value(plan, plan->nodes[i].add, now.first, now.last);
     for (int32_t k = 0; !skipped && k < node->input_count; k++)
-        live_until(plan, node->inputs[k], i,
-                   back && (flags & CCONV_KEEPS_X) != 0 ? backward_time(plan, i) : i);
+        live_value(plan, cconv_plan_reads(plan, i, k), now.first,
+                   back && (flags & CCONV_KEEPS_X) != 0 ? later : now.last);
+}
+
+static void live_gradient(coordconv_plan *plan, const struct cconv_plan_value *v, struct times now)
+{
+    if (!plan->values[v->grad_root].grad_inner)
+        live(node_block(plan, v->grad_root, GRADIENT), v->bytes, now.first, now.last);
 }
 
 /* A gradient lives from the first consumer that writes it, going backward, to its producer. */
 static void live_gradients(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
-    const int32_t now = backward_time(plan, i);
+    const struct times now = backward_times(plan, i);
 
-    live(node_block(plan, plan->values[i].grad_root, GRADIENT), plan->values[i].bytes, now, now);
+    live_gradient(plan, &plan->values[i], now);
     for (int32_t k = 0; k < node->input_count; k++) {
-        const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
-
-        if (differentiable(plan, i, k))
-            live(node_block(plan, x->grad_root, GRADIENT), x->bytes, now, now);
+        if (cconv_plan_sends_gradient(plan, i, k))
+            live_gradient(plan, &plan->values[node->inputs[k]], now);
     }
 }
 
@@ -153,23 +180,37 @@ static void live_packed(coordconv_plan *plan, int32_t i)
         live(prepare_block(plan), scratch, 0, 0);
 }
 
+/* The nodes of a chain share the scratch of its first, which is the chain's. */
+static void live_scratch(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_plan_node *n = &plan->nodes[i];
+    const struct cconv_chain *chain = chain_of(plan, i);
+    const struct times now = forward_times(plan, i), later = backward_times(plan, i);
+    size_t forward = n->skipped ? 0 : n->space.forward;
+    size_t backward = n->backward ? n->space.backward : 0;
+
+    if (chain != NULL) {
+        forward = i == chain->first ? chain->forward_bytes : 0;
+        backward = i == chain->first ? chain->backward_bytes : 0;
+    }
+    live(node_block(plan, i, FORWARD), cconv_size_align(forward), now.first, now.last);
+    live(node_block(plan, i, BACKWARD), cconv_size_align(backward), later.first, later.last);
+}
+
 static void live_node(coordconv_plan *plan, int32_t i)
 {
     struct cconv_plan_node *n = &plan->nodes[i];
-    const int32_t now = backward_time(plan, i);
 
     if (n->app.op->space != NULL)
         n->app.op->space(&n->app, &n->space);
     live_values(plan, i);
     live_packed(plan, i);
-    if (!n->skipped)
-        live(node_block(plan, i, FORWARD), cconv_size_align(n->space.forward), i, i);
-    live(node_block(plan, i, SAVED), cconv_size_align(n->space.saved), i,
-         n->backward ? now : plan->node_count); /* to the end of the forward pass: see finish */
-    if (n->backward) {
+    live_scratch(plan, i);
+    live(node_block(plan, i, SAVED), cconv_size_align(n->space.saved), forward_times(plan, i).first,
+         n->backward ? backward_times(plan, i).last
+                     : plan->node_count); /* to the end of the forward pass: see finish */
+    if (n->backward)
         live_gradients(plan, i);
-        live(node_block(plan, i, BACKWARD), cconv_size_align(n->space.backward), now, now);
-    }
 }
 
 /* The first to write a gradient, going backward, writes it to its place; those that follow write
@@ -177,23 +218,23 @@ static void live_node(coordconv_plan *plan, int32_t i)
 static void live_sums(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
-    const int32_t now = backward_time(plan, i);
+    const struct times now = backward_times(plan, i);
 
     for (int32_t k = 0; k < node->input_count; k++) {
         struct cconv_plan_value *x = &plan->values[node->inputs[k]];
 
-        if (!differentiable(plan, i, k))
+        if (!cconv_plan_sends_gradient(plan, i, k))
             continue;
-        if (x->gradient_begun)
-            live(edge_block(plan, i, k), x->bytes, now, now);
+        if (x->gradient_begun && plan->nodes[i].chain == 0) /* a chain adds within its tiles */
+            live(edge_block(plan, i, k), x->bytes, now.first, now.last);
         x->gradient_begun = 1;
     }
     for (int32_t k = 0; node->layer != NULL && k < node->layer->trained; k++) {
         struct cconv_plan_parameter *p = &plan->parameters[plan->nodes[i].parameter + k];
 
         if (p->gradient_begun)
-            live(param_block(plan, i, k), cconv_size_align(p->count * sizeof(cconv_real)), now,
-                 now);
+            live(param_block(plan, i, k), cconv_size_align(p->count * sizeof(cconv_real)),
+                 now.first, now.last);
         p->gradient_begun = 1;
     }
 }
@@ -240,7 +281,7 @@ static void place_sinks(coordconv_plan *plan, int32_t i, char *arena)
         const struct cconv_plan_value *x = &plan->values[node->inputs[k]];
         const struct cconv_block_life *sum = edge_block(plan, i, k);
 
-        if (!differentiable(plan, i, k))
+        if (!cconv_plan_sends_gradient(plan, i, k))
             continue;
         n->sink_x[k].count = cconv_shape_count(&x->shape);
         n->sink_x[k].target = sum->bytes != 0 ? place(arena, sum) : x->gradient;

@@ -68,6 +68,7 @@ static void destroy(coordconv_plan *plan)
     free_layout(plan);
     plan_free(plan, plan->nodes, node_total(plan), sizeof *plan->nodes);
     plan_free(plan, plan->values, node_total(plan), sizeof *plan->values);
+    plan_free(plan, plan->chains, node_total(plan), sizeof *plan->chains);
     plan_free(plan, plan->edge_shapes, plan->edge_count, sizeof *plan->edge_shapes);
     plan_free(plan, plan->edge_dtypes, plan->edge_count, sizeof *plan->edge_dtypes);
     plan_free(plan, plan->edge_x, plan->edge_count, sizeof *plan->edge_x);
@@ -86,6 +87,7 @@ static coordconv_status allocate(coordconv_plan *plan)
     plan->block_count = cconv_plan_block_count(node_total(plan), plan->edge_count);
     plan->nodes = plan_alloc(plan, node_total(plan), sizeof *plan->nodes);
     plan->values = plan_alloc(plan, node_total(plan), sizeof *plan->values);
+    plan->chains = plan_alloc(plan, node_total(plan), sizeof *plan->chains);
     plan->inputs = plan_alloc(plan, (size_t)plan->input_count, sizeof *plan->inputs);
     plan->outputs = plan_alloc(plan, (size_t)plan->output_count, sizeof *plan->outputs);
     plan->parameters = plan_alloc(plan, plan->parameter_capacity, sizeof *plan->parameters);
@@ -98,11 +100,11 @@ static coordconv_status allocate(coordconv_plan *plan)
     plan->param_sinks = plan_alloc(plan, param_total(plan), sizeof *plan->param_sinks);
     plan->blocks = plan_alloc(plan, plan->block_count, sizeof *plan->blocks);
     plan->block_order = plan_alloc(plan, plan->block_count, sizeof *plan->block_order);
-    if (plan->nodes == NULL || plan->values == NULL || plan->inputs == NULL ||
-        plan->outputs == NULL || plan->parameters == NULL || plan->edge_shapes == NULL ||
-        plan->edge_dtypes == NULL || plan->edge_x == NULL || plan->edge_dx == NULL ||
-        plan->edge_sinks == NULL || plan->param_pointers == NULL || plan->param_sinks == NULL ||
-        plan->blocks == NULL || plan->block_order == NULL)
+    if (plan->nodes == NULL || plan->values == NULL || plan->chains == NULL ||
+        plan->inputs == NULL || plan->outputs == NULL || plan->parameters == NULL ||
+        plan->edge_shapes == NULL || plan->edge_dtypes == NULL || plan->edge_x == NULL ||
+        plan->edge_dx == NULL || plan->edge_sinks == NULL || plan->param_pointers == NULL ||
+        plan->param_sinks == NULL || plan->blocks == NULL || plan->block_order == NULL)
         return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_NOMEM,
                           "plan: out of memory");
     return COORDCONV_OK;
@@ -250,7 +252,7 @@ static coordconv_status read_desc(const coordconv_model *model, const coordconv_
 
 /* Everything but the memory of the arena. */
 static coordconv_status compile(coordconv_model *model, const coordconv_plan_desc *desc,
-                                coordconv_plan **out)
+                                int no_chains, coordconv_plan **out)
 {
     coordconv_plan *plan = NULL;
     coordconv_status st = coordconv_model_status(model);
@@ -264,6 +266,7 @@ static coordconv_status compile(coordconv_model *model, const coordconv_plan_des
         (st = make(model, desc->output_count > 0 ? desc->output_count : model->output_count,
                    &plan)) != COORDCONV_OK)
         return st;
+    plan->no_chains = no_chains;
     plan->training = desc->mode == COORDCONV_TRAINING;
     plan->input_gradients = plan->training && desc->input_gradients;
     name_ports(plan, desc);
@@ -273,6 +276,8 @@ static coordconv_status compile(coordconv_model *model, const coordconv_plan_des
         cconv_plan_fuse(plan);
     if (st == COORDCONV_OK && plan->training && (st = check_loss(plan)) == COORDCONV_OK)
         st = cconv_plan_differentiate(plan);
+    if (st == COORDCONV_OK && !plan->no_chains)
+        st = cconv_plan_find_chains(plan);
     if (st == COORDCONV_OK)
         st = cconv_plan_layout(plan);
     if (st != COORDCONV_OK) {
@@ -306,8 +311,8 @@ static coordconv_status take_arena(coordconv_plan *plan, const coordconv_plan_de
     return st;
 }
 
-coordconv_status coordconv_plan_new(coordconv_model *model, const coordconv_plan_desc *desc,
-                                    coordconv_plan **out)
+coordconv_status cconv_plan_make(coordconv_model *model, const coordconv_plan_desc *desc,
+                                 int no_chains, coordconv_plan **out)
 {
     coordconv_plan_desc d;
     coordconv_plan *plan = NULL;
@@ -317,7 +322,7 @@ coordconv_status coordconv_plan_new(coordconv_model *model, const coordconv_plan
         return cconv_fail(model != NULL ? &model->context->log : NULL, COORDCONV_ERR_INVALID,
                           "plan_new: %s is NULL", model == NULL ? "model" : "out");
     if ((st = read_desc(model, desc, &d)) != COORDCONV_OK ||
-        (st = compile(model, &d, &plan)) != COORDCONV_OK)
+        (st = compile(model, &d, no_chains, &plan)) != COORDCONV_OK)
         return st;
     if ((st = take_arena(plan, &d)) != COORDCONV_OK) {
         destroy(plan);
@@ -326,6 +331,12 @@ coordconv_status coordconv_plan_new(coordconv_model *model, const coordconv_plan
     free_layout(plan);
     *out = plan;
     return COORDCONV_OK;
+}
+
+coordconv_status coordconv_plan_new(coordconv_model *model, const coordconv_plan_desc *desc,
+                                    coordconv_plan **out)
+{
+    return cconv_plan_make(model, desc, 0, out);
 }
 
 coordconv_status coordconv_plan_arena_size(coordconv_model *model, const coordconv_plan_desc *desc,
@@ -339,7 +350,7 @@ coordconv_status coordconv_plan_arena_size(coordconv_model *model, const coordco
         return cconv_fail(model != NULL ? &model->context->log : NULL, COORDCONV_ERR_INVALID,
                           "plan_arena_size: %s is NULL", model == NULL ? "model" : "bytes");
     if ((st = read_desc(model, desc, &d)) != COORDCONV_OK ||
-        (st = compile(model, &d, &plan)) != COORDCONV_OK)
+        (st = compile(model, &d, 0, &plan)) != COORDCONV_OK)
         return st;
     *bytes = plan->arena_bytes;
     destroy(plan);

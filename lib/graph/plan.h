@@ -20,6 +20,10 @@ struct cconv_plan_parameter {
     int gradient_begun;       /* while laying out, as of a value */
 };
 
+/* coordconv_plan_new; no_chains: every node by itself, for tests. */
+coordconv_status cconv_plan_make(coordconv_model *model, const coordconv_plan_desc *desc,
+                                 int no_chains, coordconv_plan **out);
+
 /* All trained parameters in order; *count is 0 for an inference plan. */
 const struct cconv_plan_parameter *cconv_plan_parameters(const coordconv_plan *plan,
                                                          int32_t *count);

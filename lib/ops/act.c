@@ -7,6 +7,7 @@
  */
 #include "ops/common.h"
 #include "ops/eltwise.h"
+#include "ops/pointwise.h"
 
 static coordconv_status infer(struct cconv_app *app)
 {
@@ -38,10 +39,38 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
                                     run->dy, run->dx[0]);
 }
 
+static void some_forward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                         const struct cconv_pixels *p)
+{
+    const size_t n = cconv_pixels_elements(app, p);
+
+    (void)state;
+    app->context->kernels.eltwise.act_forward((enum cconv_activation)app->attr->act.kind,
+                                              (cconv_real)app->attr->act.slope, n, p->x[0], p->y);
+}
+
+static void some_backward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                          const struct cconv_pixels *p)
+{
+    const size_t n = cconv_pixels_elements(app, p);
+
+    (void)state;
+    if (p->dx[0] != NULL)
+        app->context->kernels.eltwise.act_backward((enum cconv_activation)app->attr->act.kind,
+                                                   (cconv_real)app->attr->act.slope, n, p->y, p->dy,
+                                                   p->dx[0]);
+}
+
+static const struct cconv_pointwise pointwise = {
+    .forward = some_forward,
+    .backward = some_backward,
+};
+
 const struct cconv_op cconv_op_act = {
     .name = "activation",
     .flags = CCONV_KEEPS_Y | CCONV_IN_PLACE,
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .pointwise = &pointwise,
 };

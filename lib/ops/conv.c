@@ -21,6 +21,7 @@
 
 #include "base/checked.h"
 #include "core/coords.h"
+#include "ops/pointwise.h"
 #include "ops/position.h"
 #include "ops/sums.h"
 
@@ -134,10 +135,11 @@ static size_t map_scratch(const struct cconv_app *app, const struct cconv_corr *
 
 /* What lies in run->packed, as offsets in bytes; first of all this itself. The
  * coordinates have a formula in `plane`, and a map where that does not hold
- * everywhere; or else only a map, made from channels by weights of its own. */
+ * everywhere; or else only a map, made from channels by weights of its own. The
+ * gradient of a few pixels (pointwise_backward) wants the channels, too. */
 struct packed {
     size_t forward, backward, coords, channels, plane, map, total;
-    int has_plane, has_map;
+    int has_plane, has_map, has_channels;
     struct cconv_position position;
 };
 
@@ -152,6 +154,11 @@ static size_t add_bytes(size_t *end, size_t bytes)
 static size_t image_bytes(size_t elements)
 {
     return cconv_size_mul(elements, sizeof(cconv_real));
+}
+
+static int is_matrix(const struct cconv_app *app, const struct cconv_conv_geometry *g)
+{
+    return !app->attr->conv.transposed && cconv_corr_is_matrix(&g->data);
 }
 
 static struct packed lay_out(const struct cconv_app *app, const struct cconv_conv_geometry *g)
@@ -171,10 +178,11 @@ static struct packed lay_out(const struct cconv_app *app, const struct cconv_con
     p.has_map = !p.has_plane || cconv_position_has_map(&p.position);
     if (p.has_plane)
         p.plane = add_bytes(&p.total, image_bytes(cconv_position_plane_values(&p.position)));
-    else {
+    else
         p.coords = add_bytes(&p.total, map_packed(app, &g->coords));
+    p.has_channels = !p.has_plane || (app->training && is_matrix(app, g));
+    if (p.has_channels)
         p.channels = add_bytes(&p.total, image_bytes(g->coord_image));
-    }
     if (p.has_map)
         p.map = add_bytes(&p.total, image_bytes(g->out_image));
     return p;
@@ -252,8 +260,6 @@ static void prepare_map(const struct cconv_app *app, const struct cconv_run *run
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
 
-    cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p->channels), 1,
-                        app->in[0].dim[2] * a->coord_channels, a->coord_channels);
     pack(app, &g->coords, a->transposed, weight, at(run, p->coords));
     apply(app, &g->coords, at(run, p->coords), at(run, p->channels),
           (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE, at(run, p->map),
@@ -274,6 +280,9 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     pack(app, &g.data, a->transposed, weight, at(run, p.forward));
     if (app->training)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
+    if (p.has_channels)
+        cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p.channels), 1,
+                            app->in[0].dim[2] * a->coord_channels, a->coord_channels);
     if (p.has_plane)
         cconv_position_fill(app->context, &p.position, weight + g.coord_weights, bias_values(app),
                             at(run, p.plane), at(run, p.map), run->scratch);
@@ -281,22 +290,32 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
         prepare_map(app, run, &g, &p, weight + g.coord_weights);
 }
 
-static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+/* What sums start from; *plane is room for a formula. */
+static struct cconv_corr_init start_of(const struct cconv_app *app, const struct cconv_run *run,
+                                       struct cconv_corr_affine *plane)
 {
     const struct packed *p = run->packed;
-    struct cconv_corr_affine plane;
-    struct cconv_conv_geometry g;
     struct cconv_corr_init init = { .values = bias_values(app), .add = run->add };
 
-    cconv_conv_geometry(app, &g);
     if (p->has_plane && !cconv_position_map_is_whole(&p->position)) {
-        plane = cconv_position_plane(&p->position, at(run, p->plane));
-        init = (struct cconv_corr_init){ .affine = &plane, .add = run->add };
+        *plane = cconv_position_plane(&p->position, at(run, p->plane));
+        init = (struct cconv_corr_init){ .affine = plane, .add = run->add };
     }
     if (p->has_map) {
         init.values = at(run, p->map);
         init.is_map = 1;
     }
+    return init;
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const struct packed *p = run->packed;
+    struct cconv_corr_affine plane;
+    struct cconv_conv_geometry g;
+    const struct cconv_corr_init init = start_of(app, run, &plane);
+
+    cconv_conv_geometry(app, &g);
     apply(app, &g.data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
     return COORDCONV_OK;
 }
@@ -368,6 +387,115 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
                            CCONV_ACT_NONE, 0, run->dx[0], run->scratch);
 }
 
+/* ---- some pixels at a time ---- */
+
+static int is_pointwise(const struct cconv_app *app)
+{
+    struct cconv_conv_geometry g;
+
+    cconv_conv_geometry(app, &g);
+    return is_matrix(app, &g);
+}
+
+static struct cconv_corr_matrix matrix_of(const struct cconv_app *app)
+{
+    struct cconv_conv_geometry g;
+    struct cconv_corr_matrix m;
+
+    cconv_conv_geometry(app, &g);
+    cconv_corr_gather_matrix(app->context, &g.data, NULL, &m);
+    return m;
+}
+
+static size_t pointwise_weights(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_size_mul(cconv_size_mul(m.panels, m.panel_weights), sizeof(cconv_real));
+}
+
+static size_t pointwise_products(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_size_mul(m.in, m.out);
+}
+
+static size_t pointwise_partial(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_dense_partial(&m, (size_t)app->attr->conv.coord_channels);
+}
+
+static size_t pointwise_scratch(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_dense_scratch(&m);
+}
+
+static void pointwise_begin(const struct cconv_app *app, const struct cconv_run *run, int spread,
+                            struct cconv_pointwise_state *state)
+{
+    const size_t coords = (size_t)app->attr->conv.coord_channels;
+    const struct packed *p = run->packed;
+    struct cconv_dense *d = &state->dense;
+    struct cconv_conv_geometry g;
+
+    cconv_conv_geometry(app, &g);
+    *d = (struct cconv_dense){ .context = app->context,
+                               .spread = spread,
+                               .image = coords != 0 || spread ? g.pixels : SIZE_MAX,
+                               .row = g.data.small_w,
+                               .coords = at(run, p->channels),
+                               .coord_channels = coords,
+                               .weight_s = g.data.weight_s,
+                               .act = app->act,
+                               .slope = (cconv_real)app->act_slope };
+    d->start = start_of(app, run, &d->plane);
+    cconv_corr_gather_matrix(app->context, &g.data, at(run, p->forward), &d->forward);
+    if (app->training)
+        cconv_corr_scatter_matrix(app->context, &g.data, at(run, p->backward), &d->reverse);
+}
+
+static void pointwise_forward(const struct cconv_app *app,
+                              const struct cconv_pointwise_state *state,
+                              const struct cconv_pixels *p)
+{
+    (void)app;
+    cconv_dense_forward(&state->dense, p);
+}
+
+static void pointwise_backward(const struct cconv_app *app,
+                               const struct cconv_pointwise_state *state,
+                               const struct cconv_pixels *p)
+{
+    (void)app;
+    cconv_dense_backward(&state->dense, p);
+}
+
+static void pointwise_gather(const struct cconv_app *app, const struct cconv_run *run,
+                             const struct cconv_pointwise_state *state, cconv_real *partial,
+                             size_t stride, size_t count)
+{
+    cconv_dense_gather(&state->dense, partial, stride, count, run->dparam[0],
+                       app->attr->conv.bias ? run->dparam[1] : NULL);
+}
+
+static const struct cconv_pointwise pointwise = {
+    .is = is_pointwise,
+    .spreads = is_pointwise,
+    .weights = pointwise_weights,
+    .products = pointwise_products,
+    .partial = pointwise_partial,
+    .scratch = pointwise_scratch,
+    .begin = pointwise_begin,
+    .forward = pointwise_forward,
+    .backward = pointwise_backward,
+    .gather = pointwise_gather,
+};
+
 const struct cconv_op cconv_op_conv2d = {
     .name = "conv2d",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
@@ -376,6 +504,7 @@ const struct cconv_op cconv_op_conv2d = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .pointwise = &pointwise,
 };
 const struct cconv_op cconv_op_conv_transpose2d = {
     .name = "conv_transpose2d",

@@ -115,6 +115,21 @@ static const cconv_real *block_of(const cconv_real *table, size_t rows, size_t c
            channel % CCONV_CORR_BLOCK;
 }
 
+struct cconv_panel_affine cconv_corr_affine_line(const struct cconv_corr_affine *a, size_t channel,
+                                                 size_t width, size_t at, size_t pixels)
+{
+    return (struct cconv_panel_affine){ .base = a->base + channel,
+                                        .down = a->down + channel,
+                                        .right = a->right + channel,
+                                        .rows = block_of(a->rows, a->y1, channel),
+                                        .columns = block_of(a->columns, a->x1, channel),
+                                        .stride = CCONV_CORR_BLOCK,
+                                        .row = at / width,
+                                        .column = at % width,
+                                        .width = width,
+                                        .end = pixels };
+}
+
 /* The affine starts of one row of a block, channels from `channel` on. */
 static int affine_row(const struct run *r, const struct cconv_block *b, size_t y, size_t channel,
                       struct cconv_panel_affine *row)
@@ -124,24 +139,15 @@ static int affine_row(const struct run *r, const struct cconv_block *b, size_t y
 
     if (a == NULL)
         return 0;
-    *row = (struct cconv_panel_affine){ .base = a->base + channel,
-                                        .down = a->down + channel,
-                                        .right = a->right + channel,
-                                        .rows = block_of(a->rows, a->y1, channel),
-                                        .columns = block_of(a->columns, a->x1, channel),
-                                        .stride = CCONV_CORR_BLOCK,
-                                        .row = y,
-                                        .column = b->x0,
-                                        .width = SIZE_MAX,
-                                        .begin = CCONV_MAX(a->x0, b->x0) - b->x0,
-                                        .end = CCONV_MAX(CCONV_MIN(a->x1, b->x1), b->x0) - b->x0 };
-    if (!p->lines)
-        return y >= a->y0 && y < a->y1;
-    row->row = b->x0 / p->line_w;
-    row->column = b->x0 % p->line_w;
-    row->width = p->line_w;
-    row->end = b->x1 - b->x0;
-    return line_is_affine(p, a);
+    if (p->lines) {
+        *row = cconv_corr_affine_line(a, channel, p->line_w, b->x0, b->x1 - b->x0);
+        return line_is_affine(p, a);
+    }
+    *row = cconv_corr_affine_line(a, channel, SIZE_MAX, b->x0, b->x1 - b->x0);
+    row->row = y;
+    row->begin = CCONV_MAX(a->x0, b->x0) - b->x0;
+    row->end = CCONV_MAX(CCONV_MIN(a->x1, b->x1), b->x0) - b->x0;
+    return y >= a->y0 && y < a->y1;
 }
 
 /* One row of outputs of one panel, or with depth of several. */
@@ -378,4 +384,47 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
     }
     for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
         run(context, &r, at);
+}
+
+int cconv_corr_is_matrix(const struct cconv_corr *c)
+{
+    for (int i = 0; i < 2; i++) {
+        if (c->kernel[i] != 1 || c->stride[i] != 1 || c->pad[i] != 0)
+            return 0;
+    }
+    return c->groups == 1 && c->small_h == c->big_h && c->small_w == c->big_w;
+}
+
+static void take_matrix(const struct cconv_pass *p, const char *packed, struct cconv_corr_matrix *m)
+{
+    const cconv_real *weights = NULL;
+
+    if (packed != NULL)
+        weights = (const cconv_real *)(const void *)(packed + offsets_bytes(p));
+    *m = (struct cconv_corr_matrix){ .panel = p->panel,
+                                     .panels = p->panels,
+                                     .panel_weights = p->panel_weights,
+                                     .in = p->in_cg,
+                                     .out = p->out_cg,
+                                     .weights = weights };
+}
+
+void cconv_corr_gather_matrix(const coordconv_context *context, const struct cconv_corr *c,
+                              const void *packed, struct cconv_corr_matrix *m)
+{
+    struct cconv_pass p;
+
+    assert(cconv_corr_is_matrix(c));
+    cconv_pass_gather(context, c, &p);
+    take_matrix(&p, packed, m);
+}
+
+void cconv_corr_scatter_matrix(const coordconv_context *context, const struct cconv_corr *c,
+                               const void *packed, struct cconv_corr_matrix *m)
+{
+    struct cconv_pass p;
+
+    assert(cconv_corr_is_matrix(c));
+    cconv_pass_scatter(context, c, 0, 0, &p);
+    take_matrix(&p, packed, m);
 }

@@ -77,6 +77,28 @@ void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr 
 void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
                              const cconv_real *weight, void *packed);
 
+/* A correlation of one tap, stride 1, one group and no padding is one matrix for
+ * all pixels. Its packed weights, panel by panel: [in][nr]. */
+struct cconv_corr_matrix {
+    const struct cconv_panel *panel;
+    size_t panels, panel_weights; /* elements of one */
+    size_t in, out;
+    const cconv_real *weights;
+};
+
+int cconv_corr_is_matrix(const struct cconv_corr *c);
+
+/* packed: as cconv_corr_gather_pack or cconv_corr_scatter_pack left it, or NULL. */
+void cconv_corr_gather_matrix(const coordconv_context *context, const struct cconv_corr *c,
+                              const void *packed, struct cconv_corr_matrix *m);
+void cconv_corr_scatter_matrix(const coordconv_context *context, const struct cconv_corr *c,
+                               const void *packed, struct cconv_corr_matrix *m);
+
+/* The starts of `pixels` pixels from pixel `at` on of an image whose rows have
+ * `width`, where the formula holds for all of them; channels from `channel` on. */
+struct cconv_panel_affine cconv_corr_affine_line(const struct cconv_corr_affine *a, size_t channel,
+                                                 size_t width, size_t at, size_t pixels);
+
 /* small = act(init + gather(big) + add). */
 void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,
                        const cconv_real *big, struct cconv_corr_init init,

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "ops/corr.h"
 #include "ops/layer.h"
+#include "ops/pointwise.h"
 #include "ops/sums.h"
 
 static coordconv_status infer(struct cconv_app *app)
@@ -100,6 +101,100 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
                            0, run->dx[0], run->scratch);
 }
 
+/* ---- some rows at a time ---- */
+
+static struct cconv_corr_matrix matrix_of(const struct cconv_app *app)
+{
+    const struct cconv_corr c = geometry(app);
+    struct cconv_corr_matrix m;
+
+    cconv_corr_gather_matrix(app->context, &c, NULL, &m);
+    return m;
+}
+
+static size_t pointwise_weights(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_size_mul(cconv_size_mul(m.panels, m.panel_weights), sizeof(cconv_real));
+}
+
+static size_t pointwise_products(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_size_mul(m.in, m.out);
+}
+
+static size_t pointwise_partial(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_dense_partial(&m, 0);
+}
+
+static size_t pointwise_scratch(const struct cconv_app *app)
+{
+    const struct cconv_corr_matrix m = matrix_of(app);
+
+    return cconv_dense_scratch(&m);
+}
+
+static void pointwise_begin(const struct cconv_app *app, const struct cconv_run *run, int spread,
+                            struct cconv_pointwise_state *state)
+{
+    const struct cconv_corr c = geometry(app);
+    struct cconv_dense *d = &state->dense;
+
+    (void)spread;
+    *d =
+        (struct cconv_dense){ .context = app->context,
+                              .start.values =
+                                  app->bias != NULL ? app->bias : cconv_layer_values(app->layer, 1),
+                              .image = SIZE_MAX,
+                              .weight_s = c.weight_s,
+                              .act = app->act,
+                              .slope = (cconv_real)app->act_slope };
+    cconv_corr_gather_matrix(app->context, &c, run->packed, &d->forward);
+    if (app->training)
+        cconv_corr_scatter_matrix(app->context, &c, reverse(app, &c, run), &d->reverse);
+}
+
+static void pointwise_forward(const struct cconv_app *app,
+                              const struct cconv_pointwise_state *state,
+                              const struct cconv_pixels *p)
+{
+    (void)app;
+    cconv_dense_forward(&state->dense, p);
+}
+
+static void pointwise_backward(const struct cconv_app *app,
+                               const struct cconv_pointwise_state *state,
+                               const struct cconv_pixels *p)
+{
+    (void)app;
+    cconv_dense_backward(&state->dense, p);
+}
+
+static void pointwise_gather(const struct cconv_app *app, const struct cconv_run *run,
+                             const struct cconv_pointwise_state *state, cconv_real *partial,
+                             size_t stride, size_t count)
+{
+    cconv_dense_gather(&state->dense, partial, stride, count, run->dparam[0],
+                       app->attr->linear.bias ? run->dparam[1] : NULL);
+}
+
+static const struct cconv_pointwise pointwise = {
+    .weights = pointwise_weights,
+    .products = pointwise_products,
+    .partial = pointwise_partial,
+    .scratch = pointwise_scratch,
+    .begin = pointwise_begin,
+    .forward = pointwise_forward,
+    .backward = pointwise_backward,
+    .gather = pointwise_gather,
+};
+
 const struct cconv_op cconv_op_linear = {
     .name = "linear",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
@@ -108,6 +203,7 @@ const struct cconv_op cconv_op_linear = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .pointwise = &pointwise,
 };
 
 static coordconv_status build(const coordconv_linear_desc *d, coordconv_layer *layer)

@@ -111,6 +111,8 @@ enum {
         32 /* output is a scalar loss; dy is one value. Input 1, the target, has no gradient */
 };
 
+struct cconv_pointwise; /* ops/pointwise.h */
+
 struct cconv_op {
     const char *name;
     uint32_t flags;
@@ -126,6 +128,8 @@ struct cconv_op {
      * has succeeded, so that a failed one changes nothing. NULL: there are none. */
     void (*finish)(const struct cconv_app *app, const struct cconv_run *run);
     void (*backward)(const struct cconv_app *app, const struct cconv_run *run);
+    /* How to do some pixels at a time, of applications that can. NULL: none can. */
+    const struct cconv_pointwise *pointwise;
 };
 
 extern const struct cconv_op cconv_op_conv2d, cconv_op_conv_transpose2d, cconv_op_linear,

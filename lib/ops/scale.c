@@ -4,6 +4,7 @@
  */
 #include "ops/common.h"
 #include "ops/eltwise.h"
+#include "ops/pointwise.h"
 
 static coordconv_status infer(struct cconv_app *app)
 {
@@ -27,10 +28,35 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
                              run->dx[0]);
 }
 
+static void some_forward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                         const struct cconv_pixels *p)
+{
+    const size_t n = cconv_pixels_elements(app, p);
+
+    (void)state;
+    app->context->kernels.eltwise.scale(n, (cconv_real)app->attr->factor, p->x[0], p->y);
+}
+
+static void some_backward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                          const struct cconv_pixels *p)
+{
+    const size_t n = cconv_pixels_elements(app, p);
+
+    (void)state;
+    if (p->dx[0] != NULL)
+        app->context->kernels.eltwise.scale(n, (cconv_real)app->attr->factor, p->dy, p->dx[0]);
+}
+
+static const struct cconv_pointwise pointwise = {
+    .forward = some_forward,
+    .backward = some_backward,
+};
+
 const struct cconv_op cconv_op_scale = {
     .name = "scale",
     .flags = CCONV_IN_PLACE,
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .pointwise = &pointwise,
 };
