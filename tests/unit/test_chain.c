@@ -170,6 +170,47 @@ static coordconv_model *shared_net(coordconv_context *context)
     return m;
 }
 
+/* A batch norm, which in training needs all pixels, and a residual sum. */
+static coordconv_model *residual_net(coordconv_context *context)
+{
+    const coordconv_batch_norm_desc desc = { .struct_size = sizeof desc, .channels = 12 };
+    coordconv_model *m = begin(context);
+    coordconv_layer *norm = NULL;
+    coordconv_value h = image_input(m, 4);
+
+    check_ok(coordconv_batch_norm_new(context, &desc, &norm));
+    test_fill_layer(norm, 4);
+    h = coordconv_model_relu(m, conv(m, context, 4, 12, 0, h));
+    const coordconv_value skip = h;
+    h = coordconv_model_relu(m, conv(m, context, 12, 30, COORDCONV_COORDS_XY, h));
+    h = coordconv_model_apply(m, norm, conv(m, context, 30, 12, COORDCONV_COORDS_XY, h));
+    h = coordconv_model_relu(m, coordconv_model_add(m, h, skip));
+    finish(m, conv(m, context, 12, 24, 0, h));
+    coordconv_layer_unref(norm);
+    return m;
+}
+
+/* The vector that is repeated has another reader, which could write over it. */
+static coordconv_model *busy_vector_net(coordconv_context *context)
+{
+    coordconv_model *m = begin(context);
+    const coordconv_linear_desc desc = { .struct_size = sizeof desc,
+                                         .in_features = 3,
+                                         .out_features = 5 };
+    coordconv_layer *layer = NULL;
+    coordconv_value z = coordconv_model_input(m, "x", TEST_REAL, 2, (int64_t[]){ -1, 3 });
+
+    check_ok(coordconv_linear_new(context, &desc, &layer));
+    test_fill_layer(layer, 8);
+    z = coordconv_model_apply(m, layer, z);
+    const coordconv_value canvas = coordconv_model_tile(m, z, HEIGHT, WIDTH);
+    coordconv_model_output(m, "middle", coordconv_model_scale(m, coordconv_model_relu(m, z), 2));
+    const coordconv_value h = conv(m, context, 5, 20, COORDCONV_COORDS_XY, canvas);
+    finish(m, conv(m, context, 20, 3, 0, coordconv_model_relu(m, h)));
+    coordconv_layer_unref(layer);
+    return m;
+}
+
 /* Linear layers over the rows of a three-axis input. */
 static coordconv_model *linear_net(coordconv_context *context)
 {
@@ -205,6 +246,8 @@ static const struct net {
     { "plain spread", plain_spread_net, 1, 2, { BATCH, 3 }, 0 },
     { "branched", branched_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 1 },
     { "shared", shared_net, 1, 4, { BATCH, HEIGHT, WIDTH, 8 }, 0 },
+    { "residual", residual_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 0 },
+    { "busy vector", busy_vector_net, 1, 2, { BATCH, 3 }, 1 },
     { "linear", linear_net, 1, 3, { BATCH, HEIGHT *WIDTH, 6 }, 0 },
 };
 
