@@ -449,7 +449,7 @@ void forward_keeps_nan(void **state)
     cconv_kernels_init(&k, checked_isa);
     for (size_t i = 0; i < k.conv.count; i++)
         for (int act = CCONV_ACT_NONE; act <= CCONV_ACT_LEAKY; act++) {
-            _Alignas(CCONV_ALIGN) cconv_real b[MAX_NR] = { 1 };
+            _Alignas(CCONV_ALIGN) cconv_real b[16 * MAX_NR] = { 1 }; /* a whole group */
             cconv_real c[1] = { 0 };
             const struct cconv_panel_forward p = {
                 .pixels = 1,
