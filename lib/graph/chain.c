@@ -35,6 +35,16 @@ static const struct cconv_pointwise *hooks(const coordconv_plan *plan, int32_t i
 
 /* ---- finding ---- */
 
+/* Nothing is written to the memory of this value by the nodes after `from` and before `to`. */
+static int stays(const coordconv_plan *plan, coordconv_value value, int32_t from, int32_t to)
+{
+    for (int32_t j = from + 1; j < to; j++) {
+        if (cconv_plan_computes(plan, j) && plan->values[j].root == plan->values[value].root)
+            return 0;
+    }
+    return 1;
+}
+
 /* Input 0 of node i is a vector an image, repeated by a node that nobody else needs. */
 static int can_spread(const coordconv_plan *plan, int32_t i)
 {
@@ -44,7 +54,7 @@ static int can_spread(const coordconv_plan *plan, int32_t i)
 
     return pointwise->spreads != NULL && pointwise->spreads(&plan->nodes[i].app) &&
            cconv_plan_source(plan, x)->op == &cconv_op_tile && v->uses == 1 && !v->is_output &&
-           !v->wants_gradient;
+           !v->wants_gradient && stays(plan, cconv_plan_source(plan, x)->inputs[0], x, i);
 }
 
 static int is_pointwise(const coordconv_plan *plan, int32_t i)
