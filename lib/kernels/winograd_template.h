@@ -6,7 +6,6 @@
  *
  *   VEC, LANES        a vector of reals and its length
  *   PART, part_of(n)  which lanes are there: the first n, all if there are not so many
- *   NO_PART           none of them
  *   LOAD_PART(p, part), STORE_PART(p, part, v)
  *                     0 in other lanes, whose memory is not touched
  *   STREAM(p, v)      a store past the caches, p aligned to the vector
@@ -147,12 +146,28 @@ INLINE void filter_gradient_4(VEC o[], const VEC v[])
 
 typedef void transform_fn(VEC o[], const VEC i[]);
 
-/* One vector of channels, n x n inputs to k x k planes. Where all is inside there
- * is nothing to ask; elsewhere what lies outside reads as zero. */
-INLINE void spread_vector(const struct cconv_winograd_spread *s, size_t c, const PART part,
-                          const int whole, transform_fn *l, const int n, const int k)
+/* Some processors take long over parts of vectors, stores above all. */
+INLINE VEC load(const cconv_real *p, const PART part, const int full)
 {
-    const int m = k - 2;
+    return full ? LOAD(p) : LOAD_PART(p, part);
+}
+
+INLINE void store(cconv_real *p, const PART part, const int full, VEC v)
+{
+    if (full)
+        STORE(p, v);
+    else
+        STORE_PART(p, part, v);
+}
+
+/* One vector of channels, n x n inputs to k x k planes. Where all is inside and
+ * all lanes are there, `whole` is a constant 1 and there is nothing to ask;
+ * elsewhere what lies outside reads as zero. */
+INLINE void spread_vector(const struct cconv_winograd_spread *s, size_t c, const int whole,
+                          transform_fn *l, const int n, const int k)
+{
+    const int m = k - 2, full = whole || s->channels - c >= LANES;
+    const PART part = part_of(s->channels - c);
     VEC t[6][6];
 
     UNROLL
@@ -169,7 +184,7 @@ INLINE void spread_vector(const struct cconv_winograd_spread *s, size_t c, const
         for (int y = 0; y < n; y++, from += s->row) {
             const int inside = y >= s->y0 && y < s->y1 && x >= s->x0 && x < s->x1;
 
-            d[y] = whole ? LOAD(from) : LOAD_PART(from, inside ? part : NO_PART);
+            d[y] = whole || inside ? load(from, part, full) : ZERO;
         }
         l(o, d);
         UNROLL
@@ -183,12 +198,8 @@ INLINE void spread_vector(const struct cconv_winograd_spread *s, size_t c, const
 
         l(o, t[i]);
         UNROLL
-        for (int j = 0; j < k; j++, to += s->plane) {
-            if (whole)
-                STORE(to, o[j]);
-            else
-                STORE_PART(to, part, o[j]);
-        }
+        for (int j = 0; j < k; j++, to += s->plane)
+            store(to, part, full, o[j]);
     }
 }
 
@@ -199,10 +210,10 @@ INLINE void spread(const struct cconv_winograd_spread *s, transform_fn *l, const
 
     if (inside) {
         for (; s->channels - c >= LANES; c += LANES)
-            spread_vector(s, c, part_of(LANES), 1, l, n, k);
+            spread_vector(s, c, 1, l, n, k);
     }
     for (; c < s->channels; c += LANES)
-        spread_vector(s, c, part_of(s->channels - c), 0, l, n, k);
+        spread_vector(s, c, 0, l, n, k);
 }
 
 INLINE VEC activate(VEC v, enum cconv_activation act, cconv_real slope)
@@ -220,21 +231,23 @@ enum start {
 };
 
 /* What the pixels of row y start from where the formula holds, at column 0. */
-INLINE VEC start_row(const struct cconv_winograd_join *j, size_t c, const PART part, int y)
+INLINE VEC start_row(const struct cconv_winograd_join *j, size_t c, const PART part, const int full,
+                     int y)
 {
-    return FMA(SET1(j->row0 + (cconv_real)y), LOAD_PART(j->down + c, part),
-               LOAD_PART(j->base + c, part));
+    return FMA(SET1(j->row0 + (cconv_real)y), load(j->down + c, part, full),
+               load(j->base + c, part, full));
 }
 
 /* Row y of a tile: start, add, activate and store n transformed values. */
 INLINE void finish_row(const struct cconv_winograd_join *j, size_t c, const PART part,
-                       const int whole, const enum start start, int y, VEC o[], const int n)
+                       const int whole, const int full, const enum start start, int y, VEC o[],
+                       const int n)
 {
     const cconv_real *init = j->init == NULL ? NULL : j->init + y * j->init_row + c;
     const cconv_real *add = j->add == NULL ? NULL : j->add + y * j->row + c;
     const int some = start != START_INIT && y >= j->ay0 && y < j->ay1;
-    const VEC row = start == START_AFFINE || some ? start_row(j, c, part, y) : ZERO;
-    const VEC right = start == START_AFFINE || some ? LOAD_PART(j->right + c, part) : ZERO;
+    const VEC row = start == START_AFFINE || some ? start_row(j, c, part, full, y) : ZERO;
+    const VEC right = start == START_AFFINE || some ? load(j->right + c, part, full) : ZERO;
     cconv_real *to = j->c + y * j->row + c;
 
     UNROLL
@@ -244,24 +257,23 @@ INLINE void finish_row(const struct cconv_winograd_join *j, size_t c, const PART
         if (start == START_AFFINE || (some && x >= j->ax0 && x < j->ax1))
             o[x] = ADD(o[x], FMA(SET1(j->column0 + (cconv_real)x), right, row));
         else if (init != NULL)
-            o[x] = ADD(o[x], LOAD_PART(init + x * j->init_pixel, part));
+            o[x] = ADD(o[x], load(init + x * j->init_pixel, part, full));
         if (add != NULL)
-            o[x] = ADD(o[x], LOAD_PART(add + x * j->pixel, part));
+            o[x] = ADD(o[x], load(add + x * j->pixel, part, full));
         o[x] = activate(o[x], j->act, j->slope);
         if (whole && j->stream)
             STREAM(to, o[x]);
-        else if (whole)
-            STORE(to, o[x]);
         else
-            STORE_PART(to, part, o[x]);
+            store(to, part, full, o[x]);
     }
 }
 
 /* One vector of channels, k x k planes to n x n outputs. */
-INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const PART part,
-                        const int whole, const enum start start, transform_fn *l, const int k,
-                        const int n)
+INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const int whole,
+                        const enum start start, transform_fn *l, const int k, const int n)
 {
+    const int full = whole || j->channels - c >= LANES;
+    const PART part = part_of(j->channels - c);
     VEC t[4][6];
 
     UNROLL
@@ -271,7 +283,7 @@ INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const PAR
 
         UNROLL
         for (int y = 0; y < k; y++, from += k * j->plane)
-            v[y] = whole ? LOAD(from) : LOAD_PART(from, part);
+            v[y] = load(from, part, full);
         l(o, v);
         UNROLL
         for (int i = 0; i < n; i++)
@@ -284,7 +296,7 @@ INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const PAR
         if (!whole && y >= j->rows)
             break;
         l(o, t[y]);
-        finish_row(j, c, part, whole, start, y, o, n);
+        finish_row(j, c, part, whole, full, start, y, o, n);
     }
 }
 
@@ -293,17 +305,16 @@ INLINE void join(const struct cconv_winograd_join *j, transform_fn *l, const int
 {
     const int none = j->ay0 >= j->ay1 || j->ax0 >= j->ax1;
     const int all = j->ay0 <= 0 && j->ay1 >= n && j->ax0 <= 0 && j->ax1 >= n;
-    const PART full = part_of(LANES);
     size_t c = 0;
 
     if (j->rows >= n && j->columns >= n) {
         for (; none && j->channels - c >= LANES; c += LANES)
-            join_vector(j, c, full, 1, START_INIT, l, k, n);
+            join_vector(j, c, 1, START_INIT, l, k, n);
         for (; all && j->channels - c >= LANES; c += LANES)
-            join_vector(j, c, full, 1, START_AFFINE, l, k, n);
+            join_vector(j, c, 1, START_AFFINE, l, k, n);
     }
     for (; c < j->channels; c += LANES)
-        join_vector(j, c, part_of(j->channels - c), 0, START_MIXED, l, k, n);
+        join_vector(j, c, 0, START_MIXED, l, k, n);
 }
 
 #define DEFINE_SPREAD(name, n, k)                                                                  \

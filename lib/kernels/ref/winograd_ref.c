@@ -7,11 +7,10 @@
 #define LANES                  1
 #define PART                   int
 #define part_of(n)             1
-#define NO_PART                0
 #define LOAD(p)                (*(p))
 #define STORE(p, v)            (*(p) = (v))
 #define LOAD_PART(p, part)     ((part) ? *(p) : 0)
-#define STORE_PART(p, part, v) (*(p) = (v))
+#define STORE_PART(p, part, v) ((void)(part), *(p) = (v))
 #define ZERO                   0
 #define SET1(x)                ((cconv_real)(x))
 #define ADD(a, b)              ((a) + (b))

@@ -21,7 +21,6 @@ static inline __m256i part_of(size_t n)
 #define VEC                    __m256
 #define LANES                  8
 #define PART                   __m256i
-#define NO_PART                _mm256_setzero_si256()
 #define LOAD(p)                _mm256_loadu_ps(p)
 #define STORE(p, v)            _mm256_storeu_ps(p, v)
 #define LOAD_PART(p, part)     _mm256_maskload_ps(p, part)

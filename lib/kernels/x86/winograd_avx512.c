@@ -10,7 +10,6 @@
 #define VEC                    __m512
 #define LANES                  16
 #define PART                   __mmask16
-#define NO_PART                ((__mmask16)0)
 #define part_of(n)             ((__mmask16)((n) >= 16 ? 0xFFFFU : (1U << (n)) - 1U))
 #define LOAD(p)                _mm512_loadu_ps(p)
 #define STORE(p, v)            _mm512_storeu_ps(p, v)
