@@ -66,6 +66,13 @@ COORDCONV_API coordconv_status coordconv_plan_arena_size(coordconv_model *model,
                                                          const coordconv_plan_desc *desc,
                                                          size_t *bytes);
 
+/** How many of these bytes hold weights as the kernels want them, from run to run; the rest is
+ * activations, gradients and scratch, which share memory. Since 0.1. Returns as coordconv_plan_new.
+ */
+COORDCONV_API coordconv_status coordconv_plan_packed_size(coordconv_model *model,
+                                                          const coordconv_plan_desc *desc,
+                                                          size_t *bytes);
+
 /** Add a reference; returns its argument. Since 0.1. */
 COORDCONV_API coordconv_plan *coordconv_plan_ref(coordconv_plan *plan);
 

@@ -122,6 +122,7 @@ struct coordconv_plan {
     size_t block_count;
     coordconv_tensor *arena; /* bytes, reference held; its memory is ours or the caller's */
     size_t arena_bytes;
+    size_t packed_bytes; /* of these, weights as the kernels want them */
     int32_t forward_done, backward_done;
     int32_t may_fail;     /* some operation may fail on its data */
     int32_t bindings_new; /* something was bound since the outputs were last placed */

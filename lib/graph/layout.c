@@ -175,6 +175,8 @@ static void live_packed(coordconv_plan *plan, int32_t i)
              cconv_size_align(cconv_size_mul(cconv_fold_channels(&n->app), sizeof(cconv_real))), 0,
              end_time(plan));
     }
+    plan->packed_bytes = cconv_size_add(plan->packed_bytes, node_block(plan, i, PACKED)->bytes);
+    plan->packed_bytes = cconv_size_add(plan->packed_bytes, node_block(plan, i, FOLDED)->bytes);
     scratch = cconv_size_add(scratch, cconv_plan_folded_bytes(n));
     if (n->app.op->prepare != NULL)
         live(prepare_block(plan), scratch, 0, 0);

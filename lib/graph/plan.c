@@ -339,8 +339,10 @@ coordconv_status coordconv_plan_new(coordconv_model *model, const coordconv_plan
     return cconv_plan_make(model, desc, 0, out);
 }
 
-coordconv_status coordconv_plan_arena_size(coordconv_model *model, const coordconv_plan_desc *desc,
-                                           size_t *bytes)
+/* Sizes of a plan that is made for this question only. */
+static coordconv_status ask_sizes(const char *call, coordconv_model *model,
+                                  const coordconv_plan_desc *desc, const size_t *bytes,
+                                  size_t *arena, size_t *packed)
 {
     coordconv_plan_desc d;
     coordconv_plan *plan = NULL;
@@ -348,13 +350,36 @@ coordconv_status coordconv_plan_arena_size(coordconv_model *model, const coordco
 
     if (model == NULL || bytes == NULL)
         return cconv_fail(model != NULL ? &model->context->log : NULL, COORDCONV_ERR_INVALID,
-                          "plan_arena_size: %s is NULL", model == NULL ? "model" : "bytes");
+                          "%s: %s is NULL", call, model == NULL ? "model" : "bytes");
     if ((st = read_desc(model, desc, &d)) != COORDCONV_OK ||
         (st = compile(model, &d, 0, &plan)) != COORDCONV_OK)
         return st;
-    *bytes = plan->arena_bytes;
+    *arena = plan->arena_bytes;
+    *packed = plan->packed_bytes;
     destroy(plan);
     return COORDCONV_OK;
+}
+
+coordconv_status coordconv_plan_arena_size(coordconv_model *model, const coordconv_plan_desc *desc,
+                                           size_t *bytes)
+{
+    size_t arena = 0, packed = 0;
+    const coordconv_status st = ask_sizes("plan_arena_size", model, desc, bytes, &arena, &packed);
+
+    if (st == COORDCONV_OK)
+        *bytes = arena;
+    return st;
+}
+
+coordconv_status coordconv_plan_packed_size(coordconv_model *model, const coordconv_plan_desc *desc,
+                                            size_t *bytes)
+{
+    size_t arena = 0, packed = 0;
+    const coordconv_status st = ask_sizes("plan_packed_size", model, desc, bytes, &arena, &packed);
+
+    if (st == COORDCONV_OK)
+        *bytes = packed;
+    return st;
 }
 
 coordconv_plan *coordconv_plan_ref(coordconv_plan *plan)

@@ -128,6 +128,8 @@ static void plan_descriptors(void **state)
     size_t bytes = 77;
     check_fails(coordconv_plan_arena_size(NULL, &good, &bytes), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_plan_arena_size(model, &good, NULL), COORDCONV_ERR_INVALID, "NULL");
+    check_fails(coordconv_plan_packed_size(NULL, &good, &bytes), COORDCONV_ERR_INVALID, "NULL");
+    check_fails(coordconv_plan_packed_size(model, &good, NULL), COORDCONV_ERR_INVALID, "NULL");
     assert_int_equal(bytes, 77);
     assert_null(coordconv_plan_ref(NULL));
     coordconv_plan_unref(NULL);

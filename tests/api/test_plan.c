@@ -284,9 +284,10 @@ static void callers_arena(void **state)
     for (int32_t mode = COORDCONV_INFERENCE; mode <= COORDCONV_TRAINING; mode++) {
         coordconv_plan_desc desc = { .struct_size = sizeof desc, .mode = mode, .batch = N };
         coordconv_plan *own = new_plan(model, mode), *plan = NULL;
-        size_t bytes = 0;
+        size_t bytes = 0, packed = 0;
         check_ok(coordconv_plan_arena_size(model, &desc, &bytes));
-        assert_true(bytes > 0);
+        check_ok(coordconv_plan_packed_size(model, &desc, &packed));
+        assert_true(packed > 0 && packed < bytes);
         unsigned char *memory = aligned_alloc(64, (bytes / 64 + 2) * 64);
         assert_non_null(memory);
         memset(memory, 0xff, (bytes / 64 + 2) * 64); /* NaN, wherever it is read unwritten */

@@ -287,7 +287,7 @@ coordconv_status ours_resnet_arena(coordconv_context *context, struct ours_arena
         .struct_size = sizeof pool, .kernel = { 3, 3 }, .stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }
     };
     struct resnet r = { .context = context };
-    size_t bytes = 0;
+    size_t bytes = 0, packed = 0;
 
     r.status = coordconv_model_new(context, &r.model);
     coordconv_value h = coordconv_model_input(r.model, "image", COORDCONV_F32, 4, image);
@@ -296,8 +296,10 @@ coordconv_status ours_resnet_arena(coordconv_context *context, struct ours_arena
     add_head(&r, add_body(&r, coordconv_model_max_pool2d(r.model, h, &pool)));
     if (r.status == COORDCONV_OK)
         r.status = coordconv_plan_arena_size(r.model, NULL, &bytes);
+    if (r.status == COORDCONV_OK)
+        r.status = coordconv_plan_packed_size(r.model, NULL, &packed);
     arena->bytes = (double)bytes;
-    arena->weights = (double)coordconv_model_parameter_count(r.model) * sizeof(float);
+    arena->weights = (double)packed;
     arena->least = r.least;
     coordconv_model_unref(r.model);
     return r.status;

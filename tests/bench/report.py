@@ -272,7 +272,7 @@ class Run:
         if "arena" in self.others:
             arena, weights, least = self.others["arena"]
             rest = arena - weights
-            rows.append(["arena of ResNet-50 at 224, inference, the weights' bytes left out",
+            rows.append(["arena of ResNet-50 at 224, inference, packed weights left out",
                          "<= 1.1 x the activations alive together",
                          "%.2f x (%.2f of %.2f MB; with the packed weights %.1f MB)" % (
                              rest / least, rest / 1e6, least / 1e6, arena / 1e6),
