@@ -8,7 +8,8 @@
  * gradient is cut into pieces, some input channels by one panel of outputs, so
  * that a piece stays in cache while all planes of it are summed.
  *
- * Where it is small against the tiles, partial sums of it, a number that depends
+ * Where all tiles are one chunk, a piece is finished at once, and its memory used
+ * again. Where the sum is small against the tiles, partial sums of it, a number that depends
  * on shapes alone, each take their chunks on one thread. Where it is not, there
  * is one sum, and a chunk is spread and multiplied by all threads together.
  */
@@ -45,7 +46,8 @@ struct grad {
     const cconv_real *in, *dout;
     cconv_real *dweight;
     size_t weight_s;
-    cconv_real *sums;    /* [partials][pieces][planes][channels of the piece][nr] */
+    size_t slots;        /* pieces under way at once, where each is finished before the next */
+    cconv_real *sums;    /* [partials][pieces] or [slots] of [planes][channels of the piece][nr] */
     cconv_real *spread;  /* a chunk's planes, inputs then gradients; one a slot if partials > 1 */
     size_t first, count; /* the chunk under way of all threads: tiles */
 };
@@ -90,6 +92,8 @@ static struct grad plan(const coordconv_context *context, const struct cconv_pas
     if (g.partials < LEAST_PARTIALS) {
         g.partials = 1;
         plan_chunks(&g, CHUNK_BYTES);
+        if (g.chunks == 1)
+            g.slots = context->parallel.slots;
     }
     return g;
 }
@@ -97,7 +101,8 @@ static struct grad plan(const coordconv_context *context, const struct cconv_pas
 static size_t sums_bytes(const struct grad *g)
 {
     return cconv_size_align(
-        cconv_size_mul(cconv_size_mul(g->pieces, g->piece), g->partials * sizeof(cconv_real)));
+        cconv_size_mul(cconv_size_mul(g->slots != 0 ? g->slots : g->pieces, g->piece),
+                       g->partials * sizeof(cconv_real)));
 }
 
 static size_t spread_bytes(const struct grad *g)
@@ -189,6 +194,7 @@ static void finish_piece(const struct grad *g, size_t piece, cconv_real *sum)
     g->transpose(&kernels);
 }
 
+/* Where a piece of a partial sum is kept. */
 static cconv_real *piece_sum(const struct grad *g, size_t partial, size_t piece)
 {
     return g->sums + (partial * g->pieces + piece) * g->piece;
@@ -240,9 +246,8 @@ static void spread_task(void *arg, size_t task, size_t slot)
 static void piece_task(void *arg, size_t piece, size_t slot)
 {
     const struct grad *g = arg;
-    cconv_real *sum = piece_sum(g, 0, piece);
+    cconv_real *sum = piece_sum(g, 0, g->slots != 0 ? slot : piece);
 
-    (void)slot;
     if (g->first == 0)
         memset(sum, 0, g->piece * sizeof *sum);
     add_piece(g, piece, g->count, g->spread, sum);

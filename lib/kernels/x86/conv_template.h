@@ -63,9 +63,12 @@ static inline size_t row_end(const struct cconv_panel_forward *p, size_t first)
  * them from the last cache, which the processor's own guess is too late for. */
 #define WEIGHTS_AHEAD 64
 
-/* Pixels by which gradients are fetched before their turn: those of one panel
- * lie apart, where the processor does not see a stream. */
-#define GRADIENTS_AHEAD 16
+/* Pixels by which inputs and gradients are fetched before their turn: a tile
+ * reads many pixels at once, and the gradients of one panel lie apart, where the
+ * processor does not see a stream. A step fetches TILE inputs: all of them
+ * where a pixel's run is its channels. */
+#define INPUTS_AHEAD    (2 * TILE)
+#define GRADIENTS_AHEAD 32
 
 #define NR              (VECTORS * LANES)
 
@@ -175,6 +178,7 @@ INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdif
 {
     const float *four[(TILE + 3) / 4];
     ptrdiff_t stride3 = 3 * stride;
+    const float *ahead = a + INPUTS_AHEAD * stride;
 
     OPAQUE(stride3);
     UNROLL
@@ -191,6 +195,8 @@ INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdif
         UNROLL
         for (int v = 0; VECTORS > 1 && v < VECTORS; v++)
             __builtin_prefetch(b + WEIGHTS_AHEAD * NR + v * LANES);
+        __builtin_prefetch(ahead);
+        ahead += TILE;
         UNROLL
         for (int i = 0; i < count; i++) {
             const ptrdiff_t at = i % 4 == 3 ? stride3 : i % 4 * stride;
@@ -359,6 +365,8 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VE
             UNROLL
             for (int v = 0; v < VECTORS; v++)
                 __builtin_prefetch(g + GRADIENTS_AHEAD * g_stride + v * LANES);
+            if (adjacent)
+                __builtin_prefetch(x + GRADIENTS_AHEAD * a_stride);
             NAME(grad_pixel)(sum, part, x, at, g, count, adjacent);
         }
     }
@@ -463,6 +471,7 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
 #undef SCATTERED_ENTRY
 #undef NR
 #undef WEIGHTS_AHEAD
+#undef INPUTS_AHEAD
 #undef VEC
 #undef LANES
 #undef MM
