@@ -59,7 +59,9 @@ typedef struct coordconv_context_desc {
     int32_t threads;  /* most threads of one call, 1 to 1024; default one per usable processor */
     uint32_t direct_sums; /* 1: convolutions sum directly, never by Winograd's transforms, which are
                            * faster and round differently (see numerics in the documentation) */
-    coordconv_alloc_fn alloc;               /* default aligned_alloc; set alloc and free together */
+    coordconv_alloc_fn alloc;               /* default the C library, which
+                                             * is asked for large pages for large blocks; set alloc and free
+                                             * together */
     coordconv_free_fn free;                 /* default free */
     void *alloc_user;                       /* first argument of both */
     coordconv_parallel_for_fn parallel_for; /* default a pthreadpool of our own */

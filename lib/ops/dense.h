@@ -6,8 +6,8 @@
  *   y[p] = act(W x[p] + start[p] + add[p])
  *
  * start is the bias, or holds the coordinate part as well: then it is a map over
- * one image, or the formula of one. Where x is spread, it has one pixel an image instead: W x is then made
- * once for the pixels of an image that come together, and added to each.
+ * one image, or the formula of one. Where x is spread, it has one pixel an image instead: W x is
+ * then made once for the pixels of an image that come together, and added to each.
  */
 #ifndef CCONV_OPS_DENSE_H
 #define CCONV_OPS_DENSE_H
