@@ -125,7 +125,8 @@ struct cconv_panel {
  *   grad     w[s][o] += sum_{r,p} a[.. + offset[s] + o] * g[.. + o], up to nr channels;
  *            w is [segments][nr]
  *
- * Otherwise as for panels; segment_length is not looked at, costs are not used. */
+ * Otherwise as for panels, but segment_length, affine and stream are not looked at and costs
+ * are not used. */
 
 /* Panels in order of width. */
 struct cconv_conv_kernels {

@@ -377,7 +377,7 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
                      .out = big,
                      .scratch = scratch };
 
-    assert(init.affine == NULL || (c->stride[0] == 1 && c->stride[1] == 1));
+    assert(init.affine == NULL || (c->stride[0] == 1 && c->stride[1] == 1 && c->groups == 1));
     if (cconv_pass_phases(c, 0) < c->stride[0] || cconv_pass_phases(c, 1) < c->stride[1]) {
         cconv_pass_empty(context, c, &p); /* what no tap reaches, and all else besides */
         run(context, &r, packed);

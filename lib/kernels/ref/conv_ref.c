@@ -239,8 +239,7 @@ static void grad_1(const struct cconv_panel_grad *p)
 }
 
 /* The call with channels from `first` on alone, at most WIDTH. */
-static struct cconv_panel_forward depth_block(const struct cconv_panel_forward *p, size_t first,
-                                              struct cconv_panel_affine *affine)
+static struct cconv_panel_forward depth_block(const struct cconv_panel_forward *p, size_t first)
 {
     struct cconv_panel_forward block = *p;
 
@@ -250,13 +249,7 @@ static struct cconv_panel_forward depth_block(const struct cconv_panel_forward *
     block.c += first;
     block.init = p->init == NULL ? NULL : p->init + first;
     block.add = p->add == NULL ? NULL : p->add + first;
-    if (p->affine != NULL) {
-        *affine = *p->affine;
-        affine->base += first;
-        affine->down += first;
-        affine->right += first;
-        block.affine = affine;
-    }
+    block.affine = NULL;
     return block;
 }
 
@@ -281,8 +274,7 @@ static void depth_pixel(const struct cconv_panel_forward *p, size_t pixel)
 static void depth_forward(const struct cconv_panel_forward *p)
 {
     for (size_t first = 0; first < p->channels; first += WIDTH) {
-        struct cconv_panel_affine affine;
-        const struct cconv_panel_forward block = depth_block(p, first, &affine);
+        const struct cconv_panel_forward block = depth_block(p, first);
 
         for (size_t pixel = 0; pixel < p->pixels; pixel++)
             depth_pixel(&block, pixel);

@@ -87,7 +87,9 @@ static inline void store_part_8(float *p, struct part_8 part, __m256 v)
 #define V(op)                  PASTE(MM, op)
 #define part_of(n)             PASTE(part_of_, LANES)(n)
 #define LOAD_PART(p, part)     ((part).count == LANES ? V(loadu_ps)(p) : V(maskload_ps)(p, (part).mask))
+#define LOAD_MASKED(p, part)   V(maskload_ps)(p, (part).mask)
 #define STORE_PART(p, part, v) PASTE(store_part_, LANES)(p, part, v)
+#define PARTS_ARE_FREE         0
 
 /* As eltwise has it: NaN stays NaN, zeros are positive. */
 #define ZERO    V(setzero_ps)()

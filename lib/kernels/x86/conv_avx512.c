@@ -22,7 +22,9 @@
 #define V(op)                  PASTE(MM, op)
 #define part_of(n)             ((PART)first_bits(n, LANES))
 #define LOAD_PART(p, part)     V(maskz_loadu_ps)(part, p)
+#define LOAD_MASKED(p, part)   LOAD_PART(p, part)
 #define STORE_PART(p, part, v) V(mask_storeu_ps)(p, part, v)
+#define PARTS_ARE_FREE         1
 
 /* As eltwise has it: NaN stays NaN, zeros are positive. */
 #define ZERO    V(setzero_ps)()

@@ -9,6 +9,8 @@
  *   part_of(n)          the PART with the first n lanes, all of them if there are not so many
  *   LOAD_PART(p, part)  0 in other lanes, whose memory is not touched
  *   STORE_PART(p, part, v)
+ *   LOAD_MASKED(p, part) the same as LOAD_PART, not asking whether the part is all
+ *   PARTS_ARE_FREE      whether parts cost no more than whole vectors
  *   RELU(v), LEAKY(v, slope)
  *
  * and anew for each panel, undefined again at the end of this file,
@@ -26,6 +28,9 @@
  * but for one part in TILE where VECTORS is 1. A tile takes all registers there
  * are; a run that is no multiple of TILE is cut into parts of nearly equal
  * size, never full tiles and a small rest.
+ *
+ * There is a copy of a tile for each size, so it holds what is common; what is
+ * rare is done by a function of each panel, with starts or sums in memory.
  */
 
 #ifndef CCONV_KERNELS_X86_PLACE
@@ -57,6 +62,9 @@ static inline size_t row_end(const struct cconv_panel_forward *p, size_t first)
     return left < p->pixels - first ? first + left : p->pixels;
 }
 
+/* What sums start from where nothing is given. */
+static const float no_start[64];
+
 #endif
 
 /* Products by which weights are fetched before their turn. Large layers stream
@@ -78,96 +86,135 @@ INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
         part[v] = part_of(channels > v * LANES ? channels - v * LANES : 0);
 }
 
-INLINE void NAME(start_init)(VEC sum[][VECTORS], const PART part[VECTORS], const float *init,
-                             ptrdiff_t stride, const int count)
+/* Whether all channels of a panel are there, or it does not matter. */
+INLINE int NAME(is_whole)(const struct cconv_panel_forward *p)
 {
-    if (init == NULL) {
-        UNROLL
-        for (int i = 0; i < count; i++) {
-            UNROLL
-            for (int v = 0; v < VECTORS; v++)
-                sum[i][v] = V(setzero_ps)();
-        }
-        return;
-    }
+    return PARTS_ARE_FREE || p->channels >= NR;
+}
+
+/* `whole`, known when this is compiled, is what is_whole says. */
+INLINE VEC NAME(load)(const float *from, PART part, const int whole)
+{
+    (void)part;
+    return PARTS_ARE_FREE || !whole ? LOAD_MASKED(from, part) : V(loadu_ps)(from);
+}
+
+INLINE void NAME(start_init)(VEC sum[][VECTORS], const PART part[VECTORS], const float *init,
+                             ptrdiff_t stride, const int whole, const int count)
+{
     UNROLL
     for (int i = 0; i < count; i++, init += stride) {
         UNROLL
         for (int v = 0; v < VECTORS; v++)
-            sum[i][v] = LOAD_PART(init + v * LANES, part[v]);
+            sum[i][v] = NAME(load)(init + v * LANES, part[v], whole);
     }
-}
-
-/* What the columns of a row have in common. */
-INLINE void NAME(start_row)(VEC start[VECTORS], const PART part[VECTORS],
-                            const struct cconv_panel_affine *affine, struct place at)
-{
-    const float *row = affine->rows + (ptrdiff_t)at.row * affine->stride;
-
-    UNROLL
-    for (int v = 0; v < VECTORS; v++)
-        start[v] = LOAD_PART(row + v * LANES, part[v]);
 }
 
 /* Pixels side by side in one row, all of them affine. */
 INLINE void NAME(start_affine)(VEC sum[][VECTORS], const PART part[VECTORS],
                                const struct cconv_panel_affine *affine, size_t first,
-                               const int count)
+                               const int whole, const int count)
 {
     const struct place at = place_of(affine, first);
+    const float *row = affine->rows + (ptrdiff_t)at.row * affine->stride;
     const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
     VEC start[VECTORS];
 
-    NAME(start_row)(start, part, affine, at);
+    UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        start[v] = NAME(load)(row + v * LANES, part[v], whole);
     UNROLL
     for (int i = 0; i < count; i++, column += affine->stride) {
         UNROLL
         for (int v = 0; v < VECTORS; v++)
-            sum[i][v] = V(add_ps)(start[v], LOAD_PART(column + v * LANES, part[v]));
+            sum[i][v] = V(add_ps)(start[v], NAME(load)(column + v * LANES, part[v], whole));
     }
 }
 
-/* Pixels side by side in one row, some of them affine. The same bits as above. */
+/* Pixels side by side in one row, some of them affine. The same bits as above:
+ * a row of -0 leaves every number as it is. */
 INLINE void NAME(start_border)(VEC sum[][VECTORS], const PART part[VECTORS],
-                               const struct cconv_panel_forward *p, size_t first, const int count)
+                               const struct cconv_panel_affine *affine, size_t first,
+                               const float *init, ptrdiff_t stride, const int count)
 {
-    const struct cconv_panel_affine *affine = p->affine;
     const struct place at = place_of(affine, first);
+    const float *const row = affine->rows + (ptrdiff_t)at.row * affine->stride;
     const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
-    const float *init = p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride;
-    VEC start[VECTORS];
+    float nothing[NR];
 
-    NAME(start_row)(start, part, affine, at);
     UNROLL
-    for (int i = 0; i < count; i++) {
+    for (int v = 0; v < VECTORS; v++)
+        V(storeu_ps)(nothing + v * LANES, V(set1_ps)(-0.0F));
+    UNROLL
+    for (int i = 0; i < count; i++, column += affine->stride, init += stride) {
         const int is_affine = first + (size_t)i - affine->begin < affine->end - affine->begin;
+        const float *const from = is_affine ? column : init;
+        const float *const start = is_affine ? row : nothing;
 
         UNROLL
-        for (int v = 0; v < VECTORS; v++) {
-            sum[i][v] = V(setzero_ps)();
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = V(add_ps)(LOAD_PART(start + v * LANES, part[v]),
+                                  LOAD_PART(from + v * LANES, part[v]));
+    }
+}
+
+/* The same to memory, NR numbers a pixel, where starts are not worth code in each tile. */
+NOINLINE
+static void NAME(gather_border)(float *to, const PART part[VECTORS],
+                                const struct cconv_panel_affine *affine, size_t first,
+                                const float *init, ptrdiff_t stride, size_t count)
+{
+    const struct place at = place_of(affine, first);
+    const float *const row = affine->rows + (ptrdiff_t)at.row * affine->stride;
+    const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
+
+    for (size_t i = first; i < first + count; i++, column += affine->stride, init += stride) {
+        const int is_affine = i >= affine->begin && i < affine->end;
+
+        for (size_t v = 0; v < VECTORS; v++, to += LANES) {
+            const VEC from = LOAD_PART((is_affine ? column : init) + v * LANES, part[v]);
+
+            V(storeu_ps)(to, from);
             if (is_affine)
-                sum[i][v] = V(add_ps)(start[v],
-                                      LOAD_PART(column + i * affine->stride + v * LANES, part[v]));
-            else if (init != NULL)
-                sum[i][v] = LOAD_PART(init + i * p->init_stride + v * LANES, part[v]);
+                V(storeu_ps)(to, V(add_ps)(LOAD_PART(row + v * LANES, part[v]), from));
         }
     }
+}
+
+INLINE void NAME(start)(VEC sum[][VECTORS], const PART part[VECTORS],
+                        const struct cconv_panel_forward *p, size_t first, const int whole,
+                        const int count)
+{
+    const struct cconv_panel_affine *affine = p->affine;
+    const size_t end = first + (size_t)count;
+    const float *init = p->init == NULL ? no_start : p->init + (ptrdiff_t)first * p->init_stride;
+    ptrdiff_t stride = p->init == NULL ? 0 : p->init_stride;
+    float rows[TILE * NR];
+
+    if (affine != NULL && first < affine->end && end > affine->begin &&
+        affine->begin < affine->end) {
+        if (first >= affine->begin && end <= affine->end) {
+            NAME(start_affine)(sum, part, affine, first, whole, count);
+            return;
+        }
+        if (PARTS_ARE_FREE) {
+            NAME(start_border)(sum, part, affine, first, init, stride, count);
+            return;
+        }
+        NAME(gather_border)(rows, part, affine, first, init, stride, (size_t)count);
+        init = rows;
+        stride = NR;
+    }
+    NAME(start_init)(sum, part, init, stride, whole, count);
 }
 
 INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS],
                                 const struct cconv_panel_forward *p, size_t first, const int count)
 {
-    const struct cconv_panel_affine *affine = p->affine;
-    const size_t end = first + (size_t)count;
-
-    if (affine == NULL || first >= affine->end || end <= affine->begin ||
-        affine->begin >= affine->end)
-        NAME(start_init)
-    (sum, part, p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride,
-     p->init_stride, count);
-    else if (first >= affine->begin && end <= affine->end)
-        NAME(start_affine)(sum, part, affine, first, count);
-    else NAME(start_border)(sum, part, p, first, count);
+    if (NAME(is_whole)(p))
+        NAME(start)(sum, part, p, first, 1, count);
+    else
+        NAME(start)(sum, part, p, first, 0, count);
 }
 
 /* One run. Four pixels share a pointer: they lie at 0, 1, 2 and 3 strides from
@@ -215,15 +262,26 @@ INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdif
     return b;
 }
 
-INLINE void NAME(forward_add)(VEC sum[][VECTORS], const PART part[VECTORS], const float *add,
-                              ptrdiff_t stride, const int count)
+INLINE void NAME(add)(VEC sum[][VECTORS], const PART part[VECTORS], const float *add,
+                      ptrdiff_t stride, const int whole, const int count)
 {
     UNROLL
     for (int i = 0; i < count; i++, add += stride) {
         UNROLL
         for (int v = 0; v < VECTORS; v++)
-            sum[i][v] = V(add_ps)(sum[i][v], LOAD_PART(add + v * LANES, part[v]));
+            sum[i][v] = V(add_ps)(sum[i][v], NAME(load)(add + v * LANES, part[v], whole));
     }
+}
+
+INLINE void NAME(forward_add)(VEC sum[][VECTORS], const PART part[VECTORS],
+                              const struct cconv_panel_forward *p, size_t first, const int count)
+{
+    const float *const add = p->add + (ptrdiff_t)first * p->add_stride;
+
+    if (NAME(is_whole)(p))
+        NAME(add)(sum, part, add, p->add_stride, 1, count);
+    else
+        NAME(add)(sum, part, add, p->add_stride, 0, count);
 }
 
 INLINE void NAME(activate)(VEC sum[][VECTORS], enum cconv_activation act, float slope,
@@ -246,38 +304,74 @@ INLINE void NAME(activate)(VEC sum[][VECTORS], enum cconv_activation act, float 
     }
 }
 
+/* From rows of NR numbers. */
+NOINLINE
+static void NAME(store_parts)(float *to, ptrdiff_t stride, const PART part[VECTORS],
+                              const float *from, size_t count)
+{
+    for (size_t v = 0; v < VECTORS; v++) {
+        const PART lanes = part[v];
+
+        for (size_t i = 0; i < count; i++)
+            STORE_PART(to + (ptrdiff_t)i * stride + v * LANES, lanes,
+                       V(loadu_ps)(from + i * NR + v * LANES));
+    }
+}
+
+INLINE void NAME(forward_store)(VEC sum[][VECTORS], const PART part[VECTORS],
+                                const struct cconv_panel_forward *p, size_t first, const int count)
+{
+    float *c = p->c + (ptrdiff_t)first * p->c_stride;
+    ptrdiff_t stride = p->c_stride;
+    float rows[TILE * NR];
+
+    if (!NAME(is_whole)(p)) {
+        c = rows;
+        stride = NR;
+    }
+    UNROLL
+    for (int i = 0; i < count; i++, c += stride) {
+        UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            if (PARTS_ARE_FREE)
+                STORE_PART(c + v * LANES, part[v], sum[i][v]);
+            else
+                V(storeu_ps)(c + v * LANES, sum[i][v]);
+        }
+    }
+    if (!NAME(is_whole)(p)) {
+        float *const to = p->c + (ptrdiff_t)first * p->c_stride;
+
+        NAME(store_parts)(to, p->c_stride, part, rows, (size_t)count);
+    }
+}
+
 /* `count` pixels from `first` on. Whatever the count, the sum of a pixel and a
  * channel is one chain of fused multiply-adds from its start over s, then k. */
 INLINE void NAME(forward_tile)(const struct cconv_panel_forward *p, const PART part[VECTORS],
                                size_t first, const int count)
 {
-    const ptrdiff_t pixel = (ptrdiff_t)first;
-    const ptrdiff_t c_stride = p->c_stride;
+    const float *a = p->a + (ptrdiff_t)first * p->a_stride;
     const float *b = p->b;
-    float *c = p->c + pixel * c_stride;
+    const ptrdiff_t c_stride = p->c_stride;
+    float *c = p->c + (ptrdiff_t)first * c_stride;
     VEC sum[TILE][VECTORS];
 
     NAME(forward_start)(sum, part, p, first, count);
     for (size_t s = 0; s < p->segments; s++)
-        b = NAME(forward_run)(sum, p->a + pixel * p->a_stride + p->offset[s], p->a_stride, b,
-                              p->segment_length, count);
+        b = NAME(forward_run)(sum, a + p->offset[s], p->a_stride, b, p->segment_length, count);
     if (p->add != NULL)
-        NAME(forward_add)(sum, part, p->add + pixel * p->add_stride, p->add_stride, count);
+        NAME(forward_add)(sum, part, p, first, count);
     NAME(activate)(sum, p->act, p->slope, count);
-    if (p->stream) {
-        UNROLL
-        for (int i = 0; i < count; i++, c += c_stride) {
-            UNROLL
-            for (int v = 0; v < VECTORS; v++)
-                V(stream_ps)(c + v * LANES, sum[i][v]);
-        }
+    if (!p->stream) {
+        NAME(forward_store)(sum, part, p, first, count);
         return;
     }
     UNROLL
     for (int i = 0; i < count; i++, c += c_stride) {
         UNROLL
         for (int v = 0; v < VECTORS; v++)
-            STORE_PART(c + v * LANES, part[v], sum[i][v]);
+            V(stream_ps)(c + v * LANES, sum[i][v]);
     }
 }
 
@@ -334,6 +428,17 @@ INLINE void NAME(grad_pixel)(VEC sum[][VECTORS], const PART part[VECTORS], const
     }
 }
 
+/* Totals of `wanted` products added to w. */
+NOINLINE
+static void NAME(grad_end)(float *w, const PART part[VECTORS], const float *totals, size_t wanted)
+{
+    for (size_t i = 0; i < wanted; i++, w += NR, totals += NR)
+        for (size_t v = 0; v < VECTORS; v++)
+            STORE_PART(
+                w + v * LANES, part[v],
+                V(add_ps)(LOAD_PART(w + v * LANES, part[v]), V(loadu_ps)(totals + v * LANES)));
+}
+
 /* `count` products, the first at `at`, for all rows and pixels, the `wanted`
  * ones added to w at the end. Where they are too few to keep the units busy, neighbouring pixels
  * go to sums of their own. */
@@ -344,6 +449,7 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VE
     const int chains = CHAINS(count * VECTORS);
     const ptrdiff_t a_stride = p->a_stride, g_stride = p->g_stride;
     VEC sum[TILE + ENOUGH_SUMS][VECTORS];
+    float totals[TILE * NR];
 
     UNROLL
     for (int i = 0; i < count * chains; i++) {
@@ -372,19 +478,17 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const PART part[VE
     }
     UNROLL
     for (int i = 0; i < count; i++) {
-        if (!adjacent && (size_t)i >= wanted)
-            break;
         UNROLL
         for (int v = 0; v < VECTORS; v++) {
-            float *const to = w + i * NR + v * LANES;
             VEC total = sum[i][v];
 
             UNROLL
             for (int j = 1; j < chains; j++)
                 total = V(add_ps)(total, sum[j * count + i][v]);
-            STORE_PART(to, part[v], V(add_ps)(LOAD_PART(to, part[v]), total));
+            V(storeu_ps)(totals + i * NR + v * LANES, total);
         }
     }
+    NAME(grad_end)(w, part, totals, wanted);
 }
 
 typedef void NAME(grad_tile_fn)(const struct cconv_panel_grad *p, const PART part[VECTORS],

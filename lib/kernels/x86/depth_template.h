@@ -13,16 +13,15 @@
  * Defines NAME(depth) and NAME(depth_grad); the packing has blocks of LANES.
  */
 
-/* A tile whose channels begin where p says; sums are chains over the taps. */
-INLINE void NAME(depth_tile)(const struct cconv_panel_forward *p, const PART part[VECTORS],
-                             size_t first, const int count)
+INLINE void NAME(depth_sums)(VEC sum[][VECTORS], const PART part[VECTORS],
+                             const struct cconv_panel_forward *p, size_t first, const int whole,
+                             const int count)
 {
     const ptrdiff_t pixel = (ptrdiff_t)first, stride = p->a_stride;
+    const float *init = p->init == NULL ? no_start : p->init + pixel * p->init_stride;
     const float *b = p->b;
-    float *c = p->c + pixel * p->c_stride;
-    VEC sum[DEPTH_PIXELS][VECTORS];
 
-    NAME(forward_start)(sum, part, p, first, count);
+    NAME(start_init)(sum, part, init, p->init == NULL ? 0 : p->init_stride, whole, count);
     for (size_t s = 0; s < p->segments; s++, b += LANES) {
         const float *const a = p->a + pixel * stride + p->offset[s];
         VEC weight[VECTORS];
@@ -34,19 +33,26 @@ INLINE void NAME(depth_tile)(const struct cconv_panel_forward *p, const PART par
         for (int i = 0; i < count; i++) {
             UNROLL
             for (int v = 0; v < VECTORS; v++)
-                sum[i][v] = V(fmadd_ps)(LOAD_PART(a + i * stride + v * LANES, part[v]), weight[v],
-                                        sum[i][v]);
+                sum[i][v] = V(fmadd_ps)(NAME(load)(a + i * stride + v * LANES, part[v], whole),
+                                        weight[v], sum[i][v]);
         }
     }
+}
+
+/* A tile whose channels begin where p says; sums are chains over the taps. */
+INLINE void NAME(depth_tile)(const struct cconv_panel_forward *p, const PART part[VECTORS],
+                             size_t first, const int count)
+{
+    VEC sum[DEPTH_PIXELS][VECTORS];
+
+    if (NAME(is_whole)(p))
+        NAME(depth_sums)(sum, part, p, first, 1, count);
+    else
+        NAME(depth_sums)(sum, part, p, first, 0, count);
     if (p->add != NULL)
-        NAME(forward_add)(sum, part, p->add + pixel * p->add_stride, p->add_stride, count);
+        NAME(forward_add)(sum, part, p, first, count);
     NAME(activate)(sum, p->act, p->slope, count);
-    UNROLL
-    for (int i = 0; i < count; i++, c += p->c_stride) {
-        UNROLL
-        for (int v = 0; v < VECTORS; v++)
-            STORE_PART(c + v * LANES, part[v], sum[i][v]);
-    }
+    NAME(forward_store)(sum, part, p, first, count);
 }
 
 #define DEFINE_DEPTH(n)                                                                            \
@@ -65,22 +71,15 @@ static void NAME(depth_channels)(const struct cconv_panel_forward *all, size_t c
 {
     static NAME(forward_tile_fn) *const tile[] = { UP_TO(DEPTH_PIXELS, DEPTH_ENTRY) };
     struct cconv_panel_forward p = *all;
-    struct cconv_panel_affine affine;
     PART part[VECTORS];
 
     NAME(parts)(part, all->channels - channel);
+    p.channels -= channel;
     p.a += channel;
     p.b += (ptrdiff_t)(channel / LANES) * all->b_block;
     p.c += channel;
     p.init = all->init == NULL ? NULL : all->init + channel;
     p.add = all->add == NULL ? NULL : all->add + channel;
-    if (all->affine != NULL) {
-        affine = *all->affine;
-        affine.base += channel;
-        affine.down += channel;
-        affine.right += channel;
-        p.affine = &affine;
-    }
     for (const size_t end = first + count; first < end;) {
         const size_t next = next_tile(end - first, DEPTH_PIXELS);
 
@@ -93,11 +92,12 @@ static void NAME(depth_channels)(const struct cconv_panel_forward *all, size_t c
 
 /* `count` taps over all rows and pixels, added to w at the end. */
 INLINE void NAME(depth_taps)(const struct cconv_panel_grad *p, PART part, const ptrdiff_t *offset,
-                             float *w, const int count)
+                             float *w, const int whole, const int count)
 {
     const int chains = CHAINS(count);
     const ptrdiff_t a_stride = p->a_stride, g_stride = p->g_stride;
     VEC sum[TILE + ENOUGH_SUMS];
+    float totals[TILE * LANES];
 
     UNROLL
     for (int i = 0; i < count * chains; i++)
@@ -110,31 +110,32 @@ INLINE void NAME(depth_taps)(const struct cconv_panel_grad *p, PART part, const 
         for (; chains > 1 && left >= (size_t)chains; left -= (size_t)chains) {
             UNROLL
             for (int j = 0; j < chains; j++, a += a_stride, g += g_stride) {
-                const VEC gradient = LOAD_PART(g, part);
+                const VEC gradient = NAME(load)(g, part, whole);
 
                 UNROLL
                 for (int i = 0; i < count; i++)
-                    sum[j * count + i] =
-                        V(fmadd_ps)(LOAD_PART(a + offset[i], part), gradient, sum[j * count + i]);
+                    sum[j * count + i] = V(fmadd_ps)(NAME(load)(a + offset[i], part, whole),
+                                                     gradient, sum[j * count + i]);
             }
         }
         for (; left > 0; left--, a += a_stride, g += g_stride) {
-            const VEC gradient = LOAD_PART(g, part);
+            const VEC gradient = NAME(load)(g, part, whole);
 
             UNROLL
             for (int i = 0; i < count; i++)
-                sum[i] = V(fmadd_ps)(LOAD_PART(a + offset[i], part), gradient, sum[i]);
+                sum[i] = V(fmadd_ps)(NAME(load)(a + offset[i], part, whole), gradient, sum[i]);
         }
     }
     UNROLL
-    for (int i = 0; i < count; i++, w += LANES) {
+    for (int i = 0; i < count; i++) {
         VEC total = sum[i];
 
         UNROLL
         for (int j = 1; j < chains; j++)
             total = V(add_ps)(total, sum[j * count + i]);
-        STORE_PART(w, part, V(add_ps)(LOAD_PART(w, part), total));
+        V(storeu_ps)(totals + i * LANES, total);
     }
+    NAME(grad_end)(w, &part, totals, (size_t)count);
 }
 
 typedef void NAME(depth_taps_fn)(const struct cconv_panel_grad *p, PART part,
@@ -144,7 +145,10 @@ typedef void NAME(depth_taps_fn)(const struct cconv_panel_grad *p, PART part,
     static void NAME(depth_taps_##n)(const struct cconv_panel_grad *p, PART part,                  \
                                      const ptrdiff_t *offset, float *w)                            \
     {                                                                                              \
-        NAME(depth_taps)(p, part, offset, w, n);                                                   \
+        if (PARTS_ARE_FREE || p->channels >= LANES)                                                \
+            NAME(depth_taps)(p, part, offset, w, 1, n);                                            \
+        else                                                                                       \
+            NAME(depth_taps)(p, part, offset, w, 0, n);                                            \
     }
 #define TAPS_ENTRY(n) NAME(depth_taps_##n),
 

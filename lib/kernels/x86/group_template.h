@@ -431,20 +431,21 @@ INLINE void NAME(grad_pixel)(VEC sum[][VECTORS], const struct cconv_panel_grad *
     }
 }
 
-/* The sums of a group added to its weights, those of the channels that are there. */
-INLINE void NAME(grad_add)(float *w, size_t channels, VEC sum[][VECTORS], const int chains,
-                           const int count)
+/* Totals of the groups of a tile added to their weights, those of the channels that are there. */
+NOINLINE
+static void NAME(grad_end)(const struct cconv_panel_grad *p, const struct NAME(groups) * of,
+                           int adjacent, const float *totals)
 {
-    UNROLL
-    for (int v = 0; v < VECTORS; v++, w += LANES) {
-        const size_t before = (size_t)v * LANES, there = channels * GROUP;
-        const PART part = part_of(there > before ? there - before : 0);
-        VEC total = sum[0][v];
+    const size_t there = p->channels * GROUP;
 
-        UNROLL
-        for (int j = 1; j < chains; j++)
-            total = V(add_ps)(total, sum[j * count][v]);
-        STORE_PART(w, part, V(add_ps)(LOAD_PART(w, part), total));
+    for (size_t i = 0; i < of->count; i++) {
+        float *w = p->w + (adjacent ? of->to[0] + i * PACKED : of->to[i]);
+
+        for (size_t before = 0; before < PACKED; before += LANES, w += LANES, totals += LANES) {
+            const PART part = part_of(there > before ? there - before : 0);
+
+            STORE_PART(w, part, V(add_ps)(LOAD_PART(w, part), V(loadu_ps)(totals)));
+        }
     }
 }
 
@@ -456,6 +457,7 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const struct NAME(
     const ptrdiff_t a_stride = p->a_stride, g_stride = p->g_stride;
     const REST rest = rest_of(p->segment_length % GROUP);
     VEC sum[TILE + ENOUGH_SUMS][VECTORS];
+    float totals[TILE * PACKED];
 
     UNROLL
     for (int i = 0; i < count * chains; i++) {
@@ -478,12 +480,17 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const struct NAME(
     }
     UNROLL
     for (int i = 0; i < count; i++) {
-        float *const w =
-            p->w + (place == NAME(adjacent) ? of->to[0] + (size_t)i * PACKED : of->to[i]);
+        UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            VEC total = sum[i][v];
 
-        if (place == NAME(adjacent) || (size_t)i < of->count)
-            NAME(grad_add)(w, p->channels, sum + i, chains, count);
+            UNROLL
+            for (int j = 1; j < chains; j++)
+                total = V(add_ps)(total, sum[j * count + i][v]);
+            V(storeu_ps)(totals + i * PACKED + v * LANES, total);
+        }
     }
+    NAME(grad_end)(p, of, place == NAME(adjacent), totals);
 }
 
 typedef void NAME(grad_tile_fn)(const struct cconv_panel_grad *p, const struct NAME(groups) * of);
@@ -510,7 +517,6 @@ typedef void NAME(grad_tile_fn)(const struct cconv_panel_grad *p, const struct N
 #define SCATTERED_ENTRY(n) NAME(grad_scattered_##n),
 #define RESTS_ENTRY(n)     NAME(grad_rests_##n),
 
-/* Ends of runs are few; odd counts of what is not adjacent are not worth code of their own. */
 /* Ends of runs are few. */
 #define END_TILE 6
 
@@ -530,6 +536,7 @@ static void NAME(grad_run)(const struct cconv_panel_grad *p, size_t s)
         const size_t count = next_tile(whole - first, TILE);
         struct NAME(groups) of;
 
+        of.count = count;
         of.at[0] = p->offset[s] + (ptrdiff_t)(first * GROUP);
         of.to[0] = (s * packed + first) * PACKED;
         tile[tile_index(count)](p, &of);
