@@ -68,9 +68,9 @@ struct cconv_winograd {
     size_t m;                                /* outputs of a tile along an axis */
     cconv_winograd_spread_fn *input;         /* B^T d B of an (m + 2) x (m + 2) tile */
     cconv_winograd_spread_fn *gradient;      /* A e A^T of an m x m tile */
-    cconv_winograd_spread_fn *filter;        /* G g G^T of a 3 x 3 tile */
+    cconv_winograd_spread_fn *filter;        /* G g G^T of a 3 x 3 tile, all of it inside */
     cconv_winograd_join_fn *output;          /* A^T v A, m x m */
-    cconv_winograd_join_fn *filter_gradient; /* G^T v G, 3 x 3 */
+    cconv_winograd_join_fn *filter_gradient; /* c = G^T v G, 3 x 3, all of it and nothing else */
     /* Measured as those of struct cconv_panel, for a channel of one tile. */
     float input_cost, output_cost;
 };

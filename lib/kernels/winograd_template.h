@@ -216,6 +216,21 @@ INLINE void spread(const struct cconv_winograd_spread *s, transform_fn *l, const
         spread_vector(s, c, 0, l, n, k);
 }
 
+/* The same where all is inside, whatever the bounds say. */
+INLINE void spread_inside(const struct cconv_winograd_spread *s, transform_fn *l, const int n,
+                          const int k)
+{
+    struct cconv_winograd_spread all = *s;
+    size_t c = 0;
+
+    all.y0 = all.x0 = 0;
+    all.y1 = all.x1 = n;
+    for (; s->channels - c >= LANES; c += LANES)
+        spread_vector(&all, c, 1, l, n, k);
+    if (c < s->channels)
+        spread_vector(&all, c, 0, l, n, k);
+}
+
 INLINE VEC activate(VEC v, enum cconv_activation act, cconv_real slope)
 {
     if (act == CCONV_ACT_RELU)
@@ -268,14 +283,10 @@ INLINE void finish_row(const struct cconv_winograd_join *j, size_t c, const PART
     }
 }
 
-/* One vector of channels, k x k planes to n x n outputs. */
-INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const int whole,
-                        const enum start start, transform_fn *l, const int k, const int n)
+/* The columns of one vector of channels, k x k planes to n x k values. */
+INLINE void join_columns(const struct cconv_winograd_join *j, size_t c, const PART part,
+                         const int full, transform_fn *l, const int k, const int n, VEC t[][6])
 {
-    const int full = whole || j->channels - c >= LANES;
-    const PART part = part_of(j->channels - c);
-    VEC t[4][6];
-
     UNROLL
     for (int x = 0; x < k; x++) {
         const cconv_real *from = j->v + x * j->plane + c;
@@ -289,6 +300,17 @@ INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const int
         for (int i = 0; i < n; i++)
             t[i][x] = o[i];
     }
+}
+
+/* One vector of channels, k x k planes to n x n outputs. */
+INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const int whole,
+                        const enum start start, transform_fn *l, const int k, const int n)
+{
+    const int full = whole || j->channels - c >= LANES;
+    const PART part = part_of(j->channels - c);
+    VEC t[4][6];
+
+    join_columns(j, c, part, full, l, k, n, t);
     UNROLL
     for (int y = 0; y < n; y++) {
         VEC o[4];
@@ -298,6 +320,36 @@ INLINE void join_vector(const struct cconv_winograd_join *j, size_t c, const int
         l(o, t[y]);
         finish_row(j, c, part, whole, full, start, y, o, n);
     }
+}
+
+/* The same with nothing to start from and nothing to do at the end. */
+INLINE void join_plain(const struct cconv_winograd_join *j, size_t c, const int full,
+                       transform_fn *l, const int k, const int n)
+{
+    const PART part = part_of(j->channels - c);
+    VEC t[4][6];
+
+    join_columns(j, c, part, full, l, k, n, t);
+    UNROLL
+    for (int y = 0; y < n; y++) {
+        cconv_real *to = j->c + y * j->row + c;
+        VEC o[4];
+
+        l(o, t[y]);
+        UNROLL
+        for (int x = 0; x < n; x++, to += j->pixel)
+            store(to, part, full, o[x]);
+    }
+}
+
+INLINE void join_taps(const struct cconv_winograd_join *j, transform_fn *l, const int k)
+{
+    size_t c = 0;
+
+    for (; j->channels - c >= LANES; c += LANES)
+        join_plain(j, c, 1, l, k, 3);
+    if (c < j->channels)
+        join_plain(j, c, 0, l, k, 3);
 }
 
 /* What is rare goes through one copy of the code that asks for everything. */
@@ -322,22 +374,32 @@ INLINE void join(const struct cconv_winograd_join *j, transform_fn *l, const int
     {                                                                                              \
         spread(s, name, n, k);                                                                     \
     }
+#define DEFINE_FILTER(name, k)                                                                     \
+    static void spread_##name(const struct cconv_winograd_spread *s)                               \
+    {                                                                                              \
+        spread_inside(s, name, 3, k);                                                              \
+    }
 #define DEFINE_JOIN(name, k, n)                                                                    \
     static void join_##name(const struct cconv_winograd_join *j)                                   \
     {                                                                                              \
         join(j, name, k, n);                                                                       \
     }
+#define DEFINE_TAPS(name, k)                                                                       \
+    static void join_##name(const struct cconv_winograd_join *j)                                   \
+    {                                                                                              \
+        join_taps(j, name, k);                                                                     \
+    }
 
 DEFINE_SPREAD(input_2, 4, 4)
 DEFINE_SPREAD(gradient_2, 2, 4)
-DEFINE_SPREAD(filter_2, 3, 4)
+DEFINE_FILTER(filter_2, 4)
 DEFINE_JOIN(output_2, 4, 2)
-DEFINE_JOIN(filter_gradient_2, 4, 3)
+DEFINE_TAPS(filter_gradient_2, 4)
 DEFINE_SPREAD(input_4, 6, 6)
 DEFINE_SPREAD(gradient_4, 4, 6)
-DEFINE_SPREAD(filter_4, 3, 6)
+DEFINE_FILTER(filter_4, 6)
 DEFINE_JOIN(output_4, 6, 4)
-DEFINE_JOIN(filter_gradient_4, 6, 3)
+DEFINE_TAPS(filter_gradient_4, 6)
 
 static const struct cconv_winograd_kernels winograd_kernels = {
     .f2 = { 2, spread_input_2, spread_gradient_2, spread_filter_2, join_output_2,
