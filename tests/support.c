@@ -270,3 +270,20 @@ void test_check_same(coordconv_tensor *got, coordconv_tensor *want, const char *
         }
     }
 }
+
+size_t test_isas(uint32_t isas[TEST_MAX_ISAS])
+{
+    static const char *const names[] = { "", "reference", "avx2", "avx512", "neon" };
+    size_t count = 0;
+
+    for (uint32_t isa = 1; isa < sizeof names / sizeof names[0]; isa++) {
+        const coordconv_context_desc desc = { .struct_size = sizeof desc, .max_isa = isa };
+        coordconv_context *context = NULL;
+
+        check_ok(coordconv_context_new(&desc, &context));
+        if (strcmp(coordconv_context_isa(context), names[isa]) == 0)
+            isas[count++] = isa;
+        coordconv_context_unref(context);
+    }
+    return count;
+}

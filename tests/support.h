@@ -105,4 +105,8 @@ void test_fill_layer(coordconv_layer *layer, uint64_t seed);
 /* Same count and the same bits. */
 void test_check_same(coordconv_tensor *got, coordconv_tensor *want, const char *what);
 
+/* The COORDCONV_ISA_* that contexts here can be made to use; returns how many. */
+#define TEST_MAX_ISAS 4
+size_t test_isas(uint32_t isas[TEST_MAX_ISAS]);
+
 #endif /* COORDCONV_TESTS_SUPPORT_H */

@@ -49,12 +49,14 @@ enum {
     COORDCONV_ISA_BEST = 0,      /* what the processor offers */
     COORDCONV_ISA_REFERENCE = 1, /* plain C only */
     COORDCONV_ISA_AVX2 = 2,      /* x86-64 with AVX2 and FMA */
-    COORDCONV_ISA_AVX512 = 3     /* x86-64 with AVX-512 F, BW, DQ, VL */
+    COORDCONV_ISA_AVX512 = 3,    /* x86-64 with AVX-512 F, BW, DQ, VL */
+    COORDCONV_ISA_NEON = 4       /* AArch64 with Advanced SIMD */
 };
 
 typedef struct coordconv_context_desc {
     uint32_t struct_size;
-    uint32_t max_isa; /* COORDCONV_ISA_*: use no better set than this; default best */
+    uint32_t max_isa; /* COORDCONV_ISA_*: use no better set than this; one of another architecture
+                       * is no limit; default best */
     uint64_t seed;    /* of the initial weights; default 0, a seed like any other */
     int32_t threads;  /* most threads of one call, 1 to 1024; default one per usable processor */
     uint32_t direct_sums; /* 1: convolutions sum directly, never by Winograd's transforms, which are
@@ -86,7 +88,7 @@ COORDCONV_API coordconv_context *coordconv_context_ref(coordconv_context *contex
 /** Drop a reference; the last one joins the threads. Since 0.1. */
 COORDCONV_API void coordconv_context_unref(coordconv_context *context);
 
-/** Instruction set in use: "avx512", "avx2" or "reference"; "" for NULL. Since 0.1. */
+/** Instruction set in use: "avx512", "avx2", "neon" or "reference"; "" for NULL. Since 0.1. */
 COORDCONV_API const char *coordconv_context_isa(const coordconv_context *context);
 
 /** Most threads of one call; 0 for NULL. Since 0.1. */

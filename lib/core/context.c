@@ -10,7 +10,7 @@
 
 static coordconv_status check(const coordconv_context_desc *d, const struct cconv_log *log)
 {
-    if (d->max_isa > COORDCONV_ISA_AVX512)
+    if (d->max_isa > COORDCONV_ISA_NEON)
         return cconv_fail(log, COORDCONV_ERR_INVALID, "context: max_isa %" PRIu32 " is unknown",
                           d->max_isa);
     if (d->threads < 0 || d->threads > MAX_THREADS)

@@ -153,5 +153,6 @@ size_t cconv_panel_place(const struct cconv_panel *panel, size_t k, size_t o);
 void cconv_conv_init_ref(struct cconv_conv_kernels *k);
 void cconv_conv_init_avx2(struct cconv_conv_kernels *k);   /* where built: CCONV_HAVE_AVX2 */
 void cconv_conv_init_avx512(struct cconv_conv_kernels *k); /* where built: CCONV_HAVE_AVX512 */
+void cconv_conv_init_neon(struct cconv_conv_kernels *k);   /* where built: CCONV_HAVE_NEON */
 
 #endif /* CCONV_KERNELS_CONV_H */

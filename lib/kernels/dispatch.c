@@ -62,6 +62,17 @@ static void init_avx512(struct cconv_kernels *k)
 
 #endif
 
+#if defined(CCONV_HAVE_NEON)
+
+/* Every AArch64 processor has it, and compilers use it for plain C there. */
+static void init_neon(struct cconv_kernels *k)
+{
+    cconv_conv_init_neon(&k->conv);
+    k->isa = "neon";
+}
+
+#endif
+
 struct set {
     int32_t isa;
     int (*usable)(void);
@@ -77,6 +88,9 @@ static const struct set sets[] = {
 #if defined(CCONV_HAVE_AVX512)
     { COORDCONV_ISA_AVX512, cconv_cpu_has_avx512, init_avx512 },
 #endif
+#if defined(CCONV_HAVE_NEON)
+    { COORDCONV_ISA_NEON, always, init_neon },
+#endif
 };
 
 /* Does a context that may use `max_isa` use this set? The values are names, so
@@ -91,6 +105,14 @@ static int within(int32_t isa, int32_t max_isa)
     default:
         return 1;
     }
+}
+
+int cconv_cpu_has(int32_t isa)
+{
+    for (size_t i = 0; i < CCONV_COUNT(sets) && sets[i].usable(); i++)
+        if (sets[i].isa == isa)
+            return 1;
+    return 0;
 }
 
 int32_t cconv_cpu_isa(void)

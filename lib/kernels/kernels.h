@@ -21,7 +21,7 @@
 #include "kernels/winograd.h"
 
 struct cconv_kernels {
-    const char *isa; /* best set in use: "reference", "avx2", "avx512" */
+    const char *isa; /* best set in use: "reference", "avx2", "avx512", "neon" */
     struct cconv_conv_kernels conv;
     struct cconv_winograd_kernels winograd;
     struct cconv_eltwise_kernels eltwise;
@@ -32,6 +32,9 @@ struct cconv_kernels {
     cconv_moments_fn *moments;
     cconv_transpose_fn *transpose;
 };
+
+/* Whether this build and this processor have COORDCONV_ISA_* isa. */
+int cconv_cpu_has(int32_t isa);
 
 /* Best COORDCONV_ISA_* of this processor and this build. */
 int32_t cconv_cpu_isa(void);

@@ -58,7 +58,7 @@ static void contexts(void **state)
 {
     coordconv_context_desc good = { .struct_size = sizeof good };
     const struct bad_field fields[] = {
-        BAD(coordconv_context_desc, max_isa, 4, INVALID, "4"),
+        BAD(coordconv_context_desc, max_isa, 5, INVALID, "5"),
         BAD(coordconv_context_desc, max_isa, -1, INVALID, "4294967295"),
         BAD(coordconv_context_desc, threads, -1, INVALID, "-1"),
         BAD(coordconv_context_desc, threads, 1025, INVALID, "1025"),

@@ -365,13 +365,17 @@ static void large_geometries(void **state)
 
 int main(void)
 {
-    static const char *const name[] = { "", "reference", "avx2", "avx512" };
+    static const char *const name[] = { "", "reference", "avx2", "avx512", "neon" };
     const struct CMUnitTest tests[] = { cmocka_unit_test(random_geometries),
                                         cmocka_unit_test(large_geometries) };
+    uint32_t isas[TEST_MAX_ISAS];
+    const size_t count = test_isas(isas);
     int failed = 0;
 
-    for (tested_isa = COORDCONV_ISA_REFERENCE; tested_isa <= COORDCONV_ISA_AVX512; tested_isa++)
+    for (size_t i = 0; i < count; i++) {
+        tested_isa = isas[i];
         for (direct_sums = 0; direct_sums < 2; direct_sums++)
             failed += cmocka_run_group_tests_name(name[tested_isa], tests, NULL, NULL);
+    }
     return failed;
 }

@@ -232,11 +232,13 @@ static const struct CMUnitTest tests[] = {
 
 int main(void)
 {
+    uint32_t isas[TEST_MAX_ISAS];
+    const size_t count = test_isas(isas);
     int failures = 0;
 
-    for (uint32_t isa = COORDCONV_ISA_REFERENCE; isa <= COORDCONV_ISA_AVX512; isa++) {
+    for (size_t i = 0; i < count; i++) {
         const coordconv_context_desc desc = { .struct_size = sizeof desc,
-                                              .max_isa = isa,
+                                              .max_isa = isas[i],
                                               .threads = 1 };
         if (coordconv_context_new(&desc, &context) != COORDCONV_OK)
             return 1;

@@ -177,7 +177,8 @@ int golden_run(const char *group, const char *const *names, size_t count, CMUnit
         const char *name;
     } sets[] = { { COORDCONV_ISA_REFERENCE, "reference" },
                  { COORDCONV_ISA_AVX2, "avx2" },
-                 { COORDCONV_ISA_AVX512, "avx512" } };
+                 { COORDCONV_ISA_AVX512, "avx512" },
+                 { COORDCONV_ISA_NEON, "neon" } };
     int failures = 0;
 
     for (size_t i = 0; i < COUNT(sets); i++) {

@@ -291,11 +291,12 @@ static void bench_depth(const struct cconv_panel *depth, double peak)
 
 int bench_conv(void)
 {
-    const int32_t best = cconv_cpu_isa();
-
-    for (int32_t isa = COORDCONV_ISA_REFERENCE; isa <= best; isa++) {
-        const double peak = peak_of(isa);
+    for (int32_t isa = COORDCONV_ISA_REFERENCE; isa <= COORDCONV_ISA_NEON; isa++) {
+        const double peak = cconv_cpu_has(isa) ? peak_of(isa) : 0;
         struct cconv_kernels k;
+
+        if (!cconv_cpu_has(isa))
+            continue;
 
         cconv_kernels_init(&k, isa);
         printf("%s: peak %.1f GFLOP/s\n", k.isa, peak);

@@ -145,8 +145,9 @@ int bench_plain(const char *beginning)
     struct cconv_kernels sets[4];
     size_t count = 0;
 
-    for (int32_t isa = COORDCONV_ISA_REFERENCE; isa <= cconv_cpu_isa(); isa++)
-        cconv_kernels_init(&sets[count++], isa);
+    for (int32_t isa = COORDCONV_ISA_REFERENCE; isa <= COORDCONV_ISA_NEON; isa++)
+        if (cconv_cpu_has(isa))
+            cconv_kernels_init(&sets[count++], isa);
     printf("GB/s, in the second-level cache and from memory; memcpy: %.1f and %.1f\n%-32s",
            copy_speed(&a, CACHED), copy_speed(&a, STREAMED), "");
     for (size_t s = 0; s < count; s++)

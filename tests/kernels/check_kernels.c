@@ -22,7 +22,7 @@ int32_t checked_isa;
 
 static void table_is_of_the_isa(void **state)
 {
-    static const char *const names[] = { "", "reference", "avx2", "avx512" };
+    static const char *const names[] = { "", "reference", "avx2", "avx512", "neon" };
     struct cconv_kernels k;
     (void)state;
 
@@ -44,8 +44,22 @@ static void table_is_of_the_isa(void **state)
 #define HAVE_AVX512 0
 #endif
 
-/* Indexed by COORDCONV_ISA_*. */
-static const int built[] = { 0, 1, HAVE_AVX2, HAVE_AVX512 };
+#if defined(CCONV_HAVE_NEON)
+#define HAVE_NEON 1
+#else
+#define HAVE_NEON 0
+#endif
+
+#if defined(__aarch64__)
+
+static void best_isa_is_what_linux_says(void **state)
+{
+    (void)state;
+
+    assert_int_equal(cconv_cpu_isa(), HAVE_NEON ? COORDCONV_ISA_NEON : COORDCONV_ISA_REFERENCE);
+}
+
+#else
 
 /* Does Linux say the processor has this feature, and that it may be used? -1: it says nothing. */
 static int linux_has(const char *feature)
@@ -79,10 +93,29 @@ static void best_isa_is_what_linux_says(void **state)
                                                             : COORDCONV_ISA_REFERENCE);
 }
 
+#endif
+
+/* A context may name a set of another architecture, and is not held back by it. */
+static void max_isa_is_a_name(void **state)
+{
+    const int32_t other = HAVE_NEON ? COORDCONV_ISA_AVX2 : COORDCONV_ISA_NEON;
+    struct cconv_kernels best, k;
+    (void)state;
+
+    cconv_kernels_init(&best, COORDCONV_ISA_BEST);
+    cconv_kernels_init(&k, other);
+    assert_string_equal(k.isa, best.isa);
+    cconv_kernels_init(&k, COORDCONV_ISA_REFERENCE);
+    assert_string_equal(k.isa, "reference");
+    cconv_kernels_init(&k, COORDCONV_ISA_AVX512);
+    assert_string_equal(k.isa, best.isa);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest once[] = {
         cmocka_unit_test(best_isa_is_what_linux_says),
+        cmocka_unit_test(max_isa_is_a_name),
         cmocka_unit_test(functions_are_near),
         cmocka_unit_test(functions_of_what_is_no_number),
     };
@@ -103,7 +136,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(add_rows_matches_sums),
         cmocka_unit_test(moments_match_sums),
     };
-    const int32_t best = cconv_cpu_isa();
     int failed;
 
     if (argc > 1 && strcmp(argv[1], "--bench") == 0)
@@ -111,8 +143,8 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--bench-plain") == 0)
         return bench_plain(argc > 2 ? argv[2] : "");
     failed = cmocka_run_group_tests(once, NULL, NULL);
-    for (checked_isa = COORDCONV_ISA_REFERENCE; checked_isa <= best; checked_isa++)
-        if (built[checked_isa])
+    for (checked_isa = COORDCONV_ISA_REFERENCE; checked_isa <= COORDCONV_ISA_NEON; checked_isa++)
+        if (cconv_cpu_has(checked_isa))
             failed += cmocka_run_group_tests(tests, NULL, NULL);
     return failed;
 }

@@ -397,11 +397,11 @@ static coordconv_context *isa_context(uint32_t isa)
 /* In training, with and without gradients of the input, and in inference. */
 static void as_node_by_node(void **state)
 {
-    static const uint32_t isas[] = { COORDCONV_ISA_REFERENCE, COORDCONV_ISA_AVX2,
-                                     COORDCONV_ISA_AVX512 };
+    uint32_t isas[TEST_MAX_ISAS];
+    const size_t isa_count = test_isas(isas);
     (void)state;
 
-    for (size_t i = 0; i < COUNT(nets) * COUNT(isas) * 3; i++) {
+    for (size_t i = 0; i < COUNT(nets) * isa_count * 3; i++) {
         const struct net *net = &nets[i % COUNT(nets)];
         const size_t mode = i / COUNT(nets) % 3;
         struct results want = { .count = 0 }, got = { .count = 0 };

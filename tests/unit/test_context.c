@@ -91,7 +91,7 @@ static void bad_fields_are_refused(void **state)
         check_fails(coordconv_context_new(&d, &context), status, text);                            \
         assert_null(context);                                                                      \
     } while (0)
-    REFUSED(max_isa, 4, COORDCONV_ERR_INVALID, "max_isa 4");
+    REFUSED(max_isa, 5, COORDCONV_ERR_INVALID, "max_isa 5");
     REFUSED(max_isa, UINT32_MAX, COORDCONV_ERR_INVALID, "max_isa 4294967295");
     REFUSED(threads, -1, COORDCONV_ERR_INVALID, "-1 threads");
     REFUSED(threads, 1025, COORDCONV_ERR_INVALID, "1025 threads");

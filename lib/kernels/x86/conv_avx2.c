@@ -91,6 +91,10 @@ static inline void store_part_8(float *p, struct part_8 part, __m256 v)
 #define STORE_PART(p, part, v) PASTE(store_part_, LANES)(p, part, v)
 #define PARTS_ARE_FREE         0
 
+#define ONE                    VEC
+#define LOAD_ONE(p)            V(set1_ps)(*(p))
+#define FMADD_ONE(x, v, sum)   V(fmadd_ps)(x, v, sum)
+
 /* As eltwise has it: NaN stays NaN, zeros are positive. */
 #define ZERO    V(setzero_ps)()
 #define RELU(v) V(and_ps)(v, V(cmp_ps)(v, ZERO, _CMP_NLE_UQ))

@@ -26,6 +26,10 @@
 #define STORE_PART(p, part, v) V(mask_storeu_ps)(p, part, v)
 #define PARTS_ARE_FREE         1
 
+#define ONE                    VEC
+#define LOAD_ONE(p)            V(set1_ps)(*(p))
+#define FMADD_ONE(x, v, sum)   V(fmadd_ps)(x, v, sum)
+
 /* As eltwise has it: NaN stays NaN, zeros are positive. */
 #define ZERO    V(setzero_ps)()
 #define RELU(v) V(maskz_mov_ps)(V(cmp_ps_mask)(v, ZERO, _CMP_NLE_UQ), v)

@@ -6,8 +6,10 @@
  * has included x86/unroll.h and defines for all panels
  *
  *   V(op)               intrinsic `op` of the vectors in use: MM and op
+ *   ONE, LOAD_ONE(p)    a value that is to be multiplied with a vector, and how it is loaded
+ *   FMADD_ONE(x, v, sum)
  *   part_of(n)          the PART with the first n lanes, all of them if there are not so many
- *   LOAD_PART(p, part)  0 in other lanes, whose memory is not touched
+ *   LOAD_PART(p, part)  anything in other lanes, whose memory is not touched
  *   STORE_PART(p, part, v)
  *   LOAD_MASKED(p, part) the same as LOAD_PART, not asking whether the part is all
  *   PARTS_ARE_FREE      whether parts cost no more than whole vectors
@@ -247,11 +249,11 @@ INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdif
         UNROLL
         for (int i = 0; i < count; i++) {
             const ptrdiff_t at = i % 4 == 3 ? stride3 : i % 4 * stride;
-            const VEC x = V(set1_ps)(four[i / 4][at]);
+            const ONE x = LOAD_ONE(four[i / 4] + at);
 
             UNROLL
             for (int v = 0; v < VECTORS; v++)
-                sum[i][v] = V(fmadd_ps)(x, weight[v], sum[i][v]);
+                sum[i][v] = FMADD_ONE(x, weight[v], sum[i][v]);
         }
         UNROLL
         for (int i = 0; i < count; i += 4) {
@@ -420,11 +422,11 @@ INLINE void NAME(grad_pixel)(VEC sum[][VECTORS], const PART part[VECTORS], const
         gradient[v] = LOAD_PART(g + v * LANES, part[v]);
     UNROLL
     for (int i = 0; i < count; i++) {
-        const VEC value = V(set1_ps)(x[adjacent ? i : at[i]]);
+        const ONE value = LOAD_ONE(x + (adjacent ? i : at[i]));
 
         UNROLL
         for (int v = 0; v < VECTORS; v++)
-            sum[i][v] = V(fmadd_ps)(value, gradient[v], sum[i][v]);
+            sum[i][v] = FMADD_ONE(value, gradient[v], sum[i][v]);
     }
 }
 
