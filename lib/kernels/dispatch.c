@@ -68,6 +68,9 @@ static void init_avx512(struct cconv_kernels *k)
 static void init_neon(struct cconv_kernels *k)
 {
     cconv_conv_init_neon(&k->conv);
+    cconv_winograd_init_neon(&k->winograd);
+    k->moments = cconv_moments_neon;
+    k->transpose = cconv_transpose_neon;
     k->isa = "neon";
 }
 

@@ -19,10 +19,12 @@ typedef void cconv_moments_fn(size_t rows, size_t columns, const cconv_real *x, 
 void cconv_moments_ref(size_t rows, size_t columns, const cconv_real *x, size_t stride,
                        cconv_real first, cconv_real *sum, cconv_real *moment);
 
-/* Where built: CCONV_HAVE_AVX2, CCONV_HAVE_AVX512. */
+/* Where built: CCONV_HAVE_AVX2, CCONV_HAVE_AVX512, CCONV_HAVE_NEON. */
 void cconv_moments_avx2(size_t rows, size_t columns, const float *x, size_t stride, float first,
                         float *sum, float *moment);
 void cconv_moments_avx512(size_t rows, size_t columns, const float *x, size_t stride, float first,
                           float *sum, float *moment);
+void cconv_moments_neon(size_t rows, size_t columns, const float *x, size_t stride, float first,
+                        float *sum, float *moment);
 
 #endif /* CCONV_KERNELS_MOMENTS_H */

@@ -24,5 +24,6 @@ typedef void cconv_transpose_fn(const struct cconv_transpose *t);
 cconv_transpose_fn cconv_transpose_ref;
 cconv_transpose_fn cconv_transpose_avx2;   /* CCONV_HAVE_AVX2 */
 cconv_transpose_fn cconv_transpose_avx512; /* CCONV_HAVE_AVX512 */
+cconv_transpose_fn cconv_transpose_neon;   /* CCONV_HAVE_NEON */
 
 #endif /* CCONV_KERNELS_TRANSPOSE_H */

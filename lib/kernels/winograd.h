@@ -82,5 +82,6 @@ struct cconv_winograd_kernels {
 void cconv_winograd_init_ref(struct cconv_winograd_kernels *k);
 void cconv_winograd_init_avx2(struct cconv_winograd_kernels *k);   /* CCONV_HAVE_AVX2 */
 void cconv_winograd_init_avx512(struct cconv_winograd_kernels *k); /* CCONV_HAVE_AVX512 */
+void cconv_winograd_init_neon(struct cconv_winograd_kernels *k);   /* CCONV_HAVE_NEON */
 
 #endif /* CCONV_KERNELS_WINOGRAD_H */

@@ -8,6 +8,8 @@
  *    2 channels  12 pixels, lanes are two channels times two products
  *    1 channel   8 pixels, lanes are four products
  *
+ *   depthwise    6 pixels x 4 vectors of 4 channels, 12 pixels x 1
+ *
  * Not measured on hardware, but reckoned from what is published of Cortex-A76
  * and Neoverse N1: two multiply-add units of 128 bits and four cycles want 8
  * independent sums, two load units and a decoder of four instructions a cycle.
@@ -17,106 +19,32 @@
  * decoder. An input is loaded as a scalar and the multiply-add takes it from
  * lane 0: a load that fills all lanes would take up a multiply-add unit as well.
  */
-#include <arm_neon.h>
-
 #include "kernels/conv.h"
-#include "kernels/x86/unroll.h"
 
-/* Lanes that are there, 0 to 4. */
-static inline unsigned part_of_4(size_t n)
-{
-    return n < 4 ? (unsigned)n : 4U;
-}
+#include "kernels/arm/neon.h"
 
-/* The rest of a vector that is not whole; other lanes are 0. Not inlined, as a
- * tile has many of them: a panel that is not full is slower at both ends of a
- * sum, and for each pixel of a gradient. */
-NOINLINE
-static float32x4_t load_some(const float *p, unsigned count)
-{
-    float32x4_t v = vdupq_n_f32(0);
-
-    if (count & 2)
-        v = vcombine_f32(vld1_f32(p), vdup_n_f32(0));
-    if (count == 3)
-        v = vld1q_lane_f32(p + 2, v, 2);
-    else if (count == 1)
-        v = vld1q_lane_f32(p, v, 0);
-    return v;
-}
-
-static inline float32x4_t load_part(const float *p, unsigned count)
-{
-    if (count == 4)
-        return vld1q_f32(p);
-    return count == 0 ? vdupq_n_f32(0) : load_some(p, count);
-}
-
-NOINLINE
-static void store_some(float *p, unsigned count, float32x4_t v)
-{
-    if (count & 2)
-        vst1_f32(p, vget_low_f32(v));
-    if (count == 3)
-        vst1q_lane_f32(p + 2, v, 2);
-    else if (count == 1)
-        vst1q_lane_f32(p, v, 0);
-}
-
-static inline void store_part(float *p, unsigned count, float32x4_t v)
-{
-    if (count == 4)
-        vst1q_f32(p, v);
-    else if (count != 0)
-        store_some(p, count, v);
-}
-
-/* sum + x * y, and with x in lane 0 of a register. Compilers fill a register
- * with x where it is used several times, so the instruction is written down. */
-static inline float32x4_t multiply_add(float32x4_t x, float32x4_t y, float32x4_t sum)
-{
-    return vfmaq_f32(sum, x, y);
-}
-
+/* sum + x * y. Compilers fill a register with x where it is used several times,
+ * so the instruction is written down. */
 static inline float32x4_t multiply_add_one(float x, float32x4_t y, float32x4_t sum)
 {
     __asm__("fmla %0.4s, %1.4s, %2.s[0]" : "+w"(sum) : "w"(y), "w"(x));
     return sum;
 }
 
-#define V(op)                  PASTE(neon_, op)
-#define neon_setzero_ps()      vdupq_n_f32(0)
-#define neon_set1_ps(x)        vdupq_n_f32(x)
-#define neon_loadu_ps(p)       vld1q_f32(p)
-#define neon_storeu_ps(p, v)   vst1q_f32(p, v)
-#define neon_stream_ps(p, v)   vst1q_f32(p, v)
-#define neon_add_ps(x, y)      vaddq_f32(x, y)
-#define neon_mul_ps(x, y)      vmulq_f32(x, y)
-#define neon_cvttps_epi32(x)   vcvtq_s32_f32(x)
-#define neon_cvtepi32_ps(x)    vcvtq_f32_s32(x)
-#define neon_fmadd_ps(x, y, s) multiply_add(x, y, s)
+#define ONE                float
+#define LOAD_ONE(p)        (*(p))
+#define FMADD_ONE(x, y, s) multiply_add_one(x, y, s)
 
-#define ONE                    float
-#define LOAD_ONE(p)            (*(p))
-#define FMADD_ONE(x, y, s)     multiply_add_one(x, y, s)
+#define DEPTH_SPLIT        1
 
-#define part_of(n)             part_of_4(n)
-#define LOAD_PART(p, part)     load_part(p, part)
-#define STORE_PART(p, part, v) store_part(p, part, v)
-
-/* As eltwise has it: NaN stays NaN, zeros are positive. */
-#define NOT_POSITIVE(v) vcleq_f32(v, vdupq_n_f32(0))
-#define RELU(v)         vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), NOT_POSITIVE(v)))
-#define LEAKY(v, slope)                                                                            \
-    vbslq_f32(NOT_POSITIVE(v), vaddq_f32(vmulq_f32(v, slope), vdupq_n_f32(0)), v)
-
-#define VEC     float32x4_t
-#define LANES   4
-#define MM      neon_
-#define PART    unsigned
-#define VECTORS 4
-#define TILE    6
-#define NAME(x) x##_16
+#define VEC                float32x4_t
+#define LANES              4
+#define MM                 neon_
+#define PART               unsigned
+#define VECTORS            4
+#define TILE               6
+#define DEPTH_PIXELS       6
+#define NAME(x)            x##_16
 #include "kernels/x86/conv_template.h"
 
 #define VEC     float32x4_t
@@ -128,12 +56,14 @@ static inline float32x4_t multiply_add_one(float x, float32x4_t y, float32x4_t s
 #define NAME(x) x##_8
 #include "kernels/x86/conv_template.h"
 
-#define VEC     float32x4_t
-#define LANES   4
-#define MM      neon_
-#define PART    unsigned
-#define VECTORS 1
-#define TILE    12
+#define VEC          float32x4_t
+#define LANES        4
+#define MM           neon_
+#define PART         unsigned
+#define VECTORS      1
+#define TILE         12
+#define DEPTH_PIXELS 12
+#define DEPTH_GRAD
 #define NAME(x) x##_4
 #include "kernels/x86/conv_template.h"
 
@@ -188,6 +118,23 @@ static inline float32x4_t each_twice(const float *p, size_t n)
 #define NAME(x)              x##_1
 #include "kernels/x86/group_template.h"
 
+/* Some pixels at a time; four vectors of channels at a time, then what is left. */
+static void depth_forward(const struct cconv_panel_forward *p)
+{
+    size_t first = 0;
+
+    while (first < p->pixels) {
+        const size_t count = next_tile(p->pixels - first, 24);
+        size_t channel = 0;
+
+        for (; p->channels - channel >= 16; channel += 16)
+            depth_channels_16(p, channel, first, count);
+        for (; channel < p->channels; channel += 4)
+            depth_channels_4(p, channel, first, count);
+        first += count;
+    }
+}
+
 /* Costs are reckoned like the tiles above, at 3 GHz. */
 void cconv_conv_init_neon(struct cconv_conv_kernels *k)
 {
@@ -198,10 +145,8 @@ void cconv_conv_init_neon(struct cconv_conv_kernels *k)
                    { 4, 1, forward_4, grad_4, 1.60F, 0.200F },
                    { 8, 1, forward_8, grad_8, 1.80F, 0.340F },
                    { 16, 1, forward_16, grad_16, 2.40F, 0.670F } },
+        .depth = { 4, 1, depth_forward, depth_grad_4, 0, 0 },
     };
 
-    const struct cconv_panel depth = k->depth; /* plain C, which compilers make vectors of */
-
     *k = panels;
-    k->depth = depth;
 }
