@@ -29,6 +29,13 @@
 #define CCONV_VECTORISE
 #endif
 
+/* Before a short inner loop that is to vanish, whatever the optimisation. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define CCONV_UNROLL _Pragma("GCC unroll 16")
+#else
+#define CCONV_UNROLL
+#endif
+
 /* Ask for a cache line, into the second level. */
 #if defined(__GNUC__)
 #define CCONV_PREFETCH(p) __builtin_prefetch(p, 0, 2)

@@ -35,8 +35,6 @@ static inline float32x4_t multiply_add_one(float x, float32x4_t y, float32x4_t s
 #define LOAD_ONE(p)        (*(p))
 #define FMADD_ONE(x, y, s) multiply_add_one(x, y, s)
 
-#define DEPTH_SPLIT        1
-
 #define VEC                float32x4_t
 #define LANES              4
 #define MM                 neon_

@@ -67,6 +67,8 @@ static inline float32x4_t multiply_add(float32x4_t x, float32x4_t y, float32x4_t
 
 #define part_of(n)             part_of_4(n)
 #define LOAD_PART(p, part)     load_part(p, part)
+#define LOAD_MASKED(p, part)   load_part(p, part)
+#define PARTS_ARE_FREE         0
 #define STORE_PART(p, part, v) store_part(p, part, v)
 
 /* As eltwise has it: NaN stays NaN, zeros are positive. */

@@ -9,6 +9,7 @@
  */
 #include "kernels/reduce.h"
 
+#include "base/compiler.h"
 #include "kernels/ref/set.h"
 #include "kernels/ref/strip.h"
 
@@ -21,6 +22,7 @@ static void add_some(size_t columns, const cconv_real *restrict x, size_t stride
     for (size_t c = 0; c < columns; c++) {
         cconv_real s = sum[c];
 
+        CCONV_UNROLL
         for (size_t r = 0; r < ROWS; r++)
             s += x[r * stride + c];
         sum[c] = s;
