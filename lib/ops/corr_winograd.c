@@ -18,6 +18,7 @@ enum {
     LEAST_TILES = 24,         /* of a block: what a panel of weights is fetched for */
     LEAST_TASKS = 8,
     LEAST_PANELS = 2, /* of a task: each spreads the block's inputs anew */
+    LINE = 64,        /* bytes of a cache line */
     PAD = 16, /* elements between planes, or their tiles would meet in the same cache sets */
     CACHED_WEIGHTS = 1024 * 1024 /* bytes of transformed weights a core keeps */
 };
@@ -256,6 +257,7 @@ struct run {
     struct cut cut;
     const cconv_real *weights;
     int stream;
+    size_t threads; /* that share the blocks: each takes about every so many-th */
 };
 
 /* One plane of a block, one panel. */
@@ -329,6 +331,46 @@ static void join(const struct run *w, size_t tile, size_t first, size_t channels
     w->kernels->output(&j);
 }
 
+/* Memory that is wanted soon. */
+struct ahead {
+    const char *at;
+    size_t lines, step; /* left, and at a time */
+};
+
+/* The input rows of a block: asked for while the block before it is multiplied,
+ * when memory has nothing else to do. */
+static struct ahead block_ahead(const struct run *w, size_t block)
+{
+    const struct cconv_pass *p = w->r->pass;
+    const struct cut *c = &w->cut;
+    struct ahead a = { .lines = 0 };
+
+    if (block >= c->blocks)
+        return a;
+    const struct cconv_tile first =
+        cconv_winograd_tile(p, &c->tiles, c->tiles.count * block / c->blocks);
+    const struct cconv_tile last =
+        cconv_winograd_tile(p, &c->tiles, c->tiles.count * (block + 1) / c->blocks - 1);
+    const size_t rows = p->batch * p->in_h, row = p->in_w * p->in_c;
+    const size_t begin = CCONV_MIN(first.n * p->in_h + first.y, rows);
+    const size_t end = CCONV_MIN(last.n * p->in_h + last.y + p->winograd, rows);
+
+    a.at = (const char *)(w->r->in + begin * row);
+    a.lines = (end - begin) * row * sizeof(cconv_real) / LINE;
+    a.step = a.lines / cconv_winograd_planes(p) + 1;
+    return a;
+}
+
+static void fetch(struct ahead *a)
+{
+    const size_t count = CCONV_MIN(a->step, a->lines);
+
+    for (size_t i = 0; i < count; i++)
+        CCONV_PREFETCH(a->at + i * LINE);
+    a->at += count * LINE;
+    a->lines -= count;
+}
+
 static void run_part(void *arg, size_t part, size_t slot)
 {
     const struct run *w = arg;
@@ -349,7 +391,10 @@ static void run_part(void *arg, size_t part, size_t slot)
 
         cconv_winograd_spread_input(p, w->kernels, &tile, w->r->in, v + i * p->in_cg, c->in_plane);
     }
+    struct ahead ahead = block_ahead(w, block + w->threads);
+
     for (size_t plane = 0; plane < cconv_winograd_planes(p); plane++) {
+        fetch(&ahead);
         for (size_t panel = panel0; panel < panel1; panel++)
             multiply(w, plane, panel, tiles, v + plane * c->in_plane,
                      product + plane * c->out_plane + (panel - panel0) * p->panel->nr, channels);
@@ -365,7 +410,8 @@ void cconv_winograd_run(coordconv_context *context, const struct cconv_pass_run 
                      .kernels = cconv_winograd_kernels(context, r->pass),
                      .cut = cut_pass(r->pass),
                      .weights = packed,
-                     .stream = cconv_pass_streams(r->pass, r->out) };
+                     .stream = cconv_pass_streams(r->pass, r->out),
+                     .threads = context->parallel.slots };
 
     cconv_parallel_run(&context->parallel, run_part, &w, w.cut.blocks * w.cut.splits);
 }
