@@ -14,10 +14,12 @@
 #include "base/checked.h"
 
 enum {
-    BLOCK_BYTES = 640 * 1024, /* planes of a block */
-    LEAST_TILES = 24,         /* of a block: what a panel of weights is fetched for */
+    BLOCK_BYTES = 300 * 1024, /* planes of a block */
+    LEAST_TILES = 16,         /* of a block: what a panel of weights is fetched for */
     LEAST_TASKS = 8,
     LEAST_PANELS = 2, /* of a task: each spreads the block's inputs anew */
+    EVEN_BLOCKS = 16,
+    PANEL_TILES = 12, /* what the widest panels take at once */
     LINE = 64,        /* bytes of a cache line */
     PAD = 16, /* elements between planes, or their tiles would meet in the same cache sets */
     CACHED_WEIGHTS = 1024 * 1024 /* bytes of transformed weights a core keeps */
@@ -165,6 +167,11 @@ static struct cut cut_pass(const struct cconv_pass *p)
     struct cut c = { .tiles = cconv_winograd_tiles(p) };
 
     c.blocks = (c.tiles.count + CCONV_MAX(fit, LEAST_TILES) - 1) / CCONV_MAX(fit, LEAST_TILES);
+    c.block = (c.tiles.count + c.blocks - 1) / c.blocks;
+    if (c.block > PANEL_TILES && c.block % PANEL_TILES - 1 < 2) /* two short ones otherwise */
+        c.blocks++;
+    if (c.blocks > 1 && c.blocks < EVEN_BLOCKS) /* the same for each of two threads */
+        c.blocks += c.blocks % 2;
     c.block = (c.tiles.count + c.blocks - 1) / c.blocks;
     c.splits = CCONV_MIN(LEAST_TASKS / c.blocks, p->panels / LEAST_PANELS);
     c.splits = CCONV_MAX(c.splits, 1);
