@@ -89,6 +89,7 @@ static struct grad plan(const coordconv_context *context, const struct cconv_pas
     plan_chunks(&g, BLOCK_BYTES);
     g.partials =
         CCONV_MIN(CCONV_MIN(PARTIAL_BYTES / bytes, g.chunks / LEAST_CHUNKS), MOST_PARTIALS);
+    g.partials -= g.partials % 2; /* the same for each of two threads */
     if (g.partials < LEAST_PARTIALS) {
         g.partials = 1;
         plan_chunks(&g, CHUNK_BYTES);
