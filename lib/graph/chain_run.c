@@ -230,7 +230,8 @@ static void backward_task(void *arg, size_t task, size_t slot)
     cconv_real *partial = r->partials + task * chain->partial_stride;
     const size_t end = chain->tiles * (task + 1) / chain->partials;
 
-    memset(partial, 0, chain->partial_stride * sizeof *partial);
+    if (chain->partial_stride != 0) /* else there is no memory either */
+        memset(partial, 0, chain->partial_stride * sizeof *partial);
     for (size_t i = chain->tiles * task / chain->partials; i < end; i++) {
         const struct tile t = take_tile(r, i, slot);
 

@@ -352,18 +352,21 @@ static void cutting_a_batch_does_not_change_bits(void **unused)
     void *scratch = aligned(cconv_corr_gather_scratch(context, &d.corr));
 
     one.batch = 1;
+    void *scratch_of_one = aligned(cconv_corr_gather_scratch(context, &one));
+
     whole = calloc(d.out, sizeof *whole);
     part = calloc(d.out, sizeof *part);
     cconv_corr_gather_pack(context, &d.corr, d.w, packed);
     cconv_corr_gather(context, &d.corr, packed, d.x, none, CCONV_ACT_NONE, 0, whole, scratch);
     for (size_t n = 0; n < d.corr.batch; n++)
         cconv_corr_gather(context, &one, packed, d.x + n * (d.in / d.corr.batch), none,
-                          CCONV_ACT_NONE, 0, part + n * (d.out / d.corr.batch), scratch);
+                          CCONV_ACT_NONE, 0, part + n * (d.out / d.corr.batch), scratch_of_one);
     assert_memory_equal(whole, part, d.out * sizeof *whole);
     free(whole);
     free(part);
     free(packed);
     free(scratch);
+    free(scratch_of_one);
     drop(&d);
     coordconv_context_unref(context);
 }
