@@ -33,6 +33,15 @@ static const struct cconv_pointwise *hooks(const coordconv_plan *plan, int32_t i
     return cconv_plan_source(plan, i)->op->pointwise;
 }
 
+static struct cconv_pointwise_space space_of(const coordconv_plan *plan, int32_t i)
+{
+    struct cconv_pointwise_space space = { .weights = 0 };
+
+    if (hooks(plan, i)->space != NULL)
+        hooks(plan, i)->space(&plan->nodes[i].app, &space);
+    return space;
+}
+
 /* ---- finding ---- */
 
 /* Nothing is written to the memory of this value by the nodes after `from` and before `to`. */
@@ -77,11 +86,7 @@ static size_t pixels_of(const coordconv_plan *plan, int32_t i)
 /* Backward reads the transposed weights as well and writes as many sums. */
 static size_t weights_of(const coordconv_plan *plan, int32_t i)
 {
-    const struct cconv_pointwise *pointwise = hooks(plan, i);
-
-    return pointwise->weights == NULL
-               ? 0
-               : cconv_size_mul(pointwise->weights(&plan->nodes[i].app), plan->training ? 3 : 1);
+    return cconv_size_mul(space_of(plan, i).weights, plan->training ? 3 : 1);
 }
 
 /* Passes over memory that nodes by themselves would make, 0 if nothing is to be won.
@@ -248,10 +253,8 @@ static void choose_tile(const coordconv_plan *plan, struct cconv_chain *chain)
 static void count_products(const coordconv_plan *plan, struct cconv_chain *chain)
 {
     for (int32_t i = chain->first; i <= chain->last; i++) {
-        if (plan->nodes[i].chain != 0 && hooks(plan, i)->products != NULL &&
-            cconv_plan_sends_gradient(plan, i, 0))
-            chain->products =
-                cconv_size_add(chain->products, hooks(plan, i)->products(&plan->nodes[i].app));
+        if (plan->nodes[i].chain != 0 && cconv_plan_sends_gradient(plan, i, 0))
+            chain->products = cconv_size_add(chain->products, space_of(plan, i).products);
     }
 }
 
@@ -264,16 +267,14 @@ static void choose_partials(coordconv_plan *plan, struct cconv_chain *chain)
 
         if (n->chain == 0)
             continue;
-        const struct cconv_pointwise *pointwise = hooks(plan, i);
+        const struct cconv_pointwise_space space = space_of(plan, i);
 
-        if (pointwise->scratch != NULL)
-            chain->scratch =
-                CCONV_MAX(chain->scratch, cconv_size_align(pointwise->scratch(&n->app)));
-        if (!n->backward || pointwise->partial == NULL)
+        chain->scratch = CCONV_MAX(chain->scratch, cconv_size_align(space.scratch));
+        if (!n->backward)
             continue;
         n->partial = chain->partial_stride;
-        chain->partial_stride = cconv_size_add(
-            chain->partial_stride, (pointwise->partial(&n->app) + step - 1) / step * step);
+        chain->partial_stride =
+            cconv_size_add(chain->partial_stride, (space.partial + step - 1) / step * step);
     }
     if (chain->partial_stride != 0)
         chain->partials = PARTIAL_BYTES / sizeof(cconv_real) / chain->partial_stride;

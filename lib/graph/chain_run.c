@@ -196,7 +196,7 @@ static void backward_node(const coordconv_plan *plan, int32_t i, const struct ti
                                          .y = value_at(plan, i, t),
                                          .dy = gradient_at(plan, i, t),
                                          .dx = dx,
-                                         .partial = n->app.op->pointwise->partial != NULL
+                                         .partial = n->app.op->pointwise->gather != NULL
                                                         ? partial + n->partial
                                                         : NULL,
                                          .scratch = t->slot,

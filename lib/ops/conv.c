@@ -397,42 +397,12 @@ static int is_pointwise(const struct cconv_app *app)
     return is_matrix(app, &g);
 }
 
-static struct cconv_corr_matrix matrix_of(const struct cconv_app *app)
+static void pointwise_space(const struct cconv_app *app, struct cconv_pointwise_space *space)
 {
     struct cconv_conv_geometry g;
-    struct cconv_corr_matrix m;
 
     cconv_conv_geometry(app, &g);
-    cconv_corr_gather_matrix(app->context, &g.data, NULL, &m);
-    return m;
-}
-
-static size_t pointwise_weights(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_size_mul(cconv_size_mul(m.panels, m.panel_weights), sizeof(cconv_real));
-}
-
-static size_t pointwise_products(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_size_mul(m.in, m.out);
-}
-
-static size_t pointwise_partial(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_dense_partial(&m, (size_t)app->attr->conv.coord_channels);
-}
-
-static size_t pointwise_scratch(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_dense_scratch(&m);
+    cconv_dense_space(app->context, &g.data, (size_t)app->attr->conv.coord_channels, space);
 }
 
 static void pointwise_begin(const struct cconv_app *app, const struct cconv_run *run, int spread,
@@ -454,46 +424,17 @@ static void pointwise_begin(const struct cconv_app *app, const struct cconv_run 
                                .act = app->act,
                                .slope = (cconv_real)app->act_slope };
     d->start = start_of(app, run, &d->plane);
-    cconv_corr_gather_matrix(app->context, &g.data, at(run, p->forward), &d->forward);
-    if (app->training)
-        cconv_corr_scatter_matrix(app->context, &g.data, at(run, p->backward), &d->reverse);
-}
-
-static void pointwise_forward(const struct cconv_app *app,
-                              const struct cconv_pointwise_state *state,
-                              const struct cconv_pixels *p)
-{
-    (void)app;
-    cconv_dense_forward(&state->dense, p);
-}
-
-static void pointwise_backward(const struct cconv_app *app,
-                               const struct cconv_pointwise_state *state,
-                               const struct cconv_pixels *p)
-{
-    (void)app;
-    cconv_dense_backward(&state->dense, p);
-}
-
-static void pointwise_gather(const struct cconv_app *app, const struct cconv_run *run,
-                             const struct cconv_pointwise_state *state, cconv_real *partial,
-                             size_t stride, size_t count)
-{
-    cconv_dense_gather(&state->dense, partial, stride, count, run->dparam[0],
-                       app->attr->conv.bias ? run->dparam[1] : NULL);
+    cconv_dense_take(app, &g.data, at(run, p->forward), at(run, p->backward), d);
 }
 
 static const struct cconv_pointwise pointwise = {
     .is = is_pointwise,
     .spreads = is_pointwise,
-    .weights = pointwise_weights,
-    .products = pointwise_products,
-    .partial = pointwise_partial,
-    .scratch = pointwise_scratch,
+    .space = pointwise_space,
     .begin = pointwise_begin,
-    .forward = pointwise_forward,
-    .backward = pointwise_backward,
-    .gather = pointwise_gather,
+    .forward = cconv_dense_forward,
+    .backward = cconv_dense_backward,
+    .gather = cconv_dense_gather,
 };
 
 const struct cconv_op cconv_op_conv2d = {

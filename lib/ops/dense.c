@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "ops/layer.h"
 #include "ops/pointwise.h"
 
 /* Whole register tiles of every panel. */
@@ -35,16 +36,26 @@ static size_t runs(const struct cconv_corr_matrix *m, size_t length)
     return cconv_size_mul(m->panels, cconv_panel_run(m->panel, length));
 }
 
-size_t cconv_dense_partial(const struct cconv_corr_matrix *matrix, size_t coord_channels)
+void cconv_dense_space(const coordconv_context *context, const struct cconv_corr *c,
+                       size_t coord_channels, struct cconv_pointwise_space *space)
 {
-    return cconv_size_add(cconv_size_add(runs(matrix, matrix->in), runs(matrix, coord_channels)),
-                          padded(matrix));
+    struct cconv_corr_matrix m;
+
+    cconv_corr_gather_matrix(context, c, NULL, &m);
+    space->weights = cconv_size_mul(cconv_size_mul(m.panels, m.panel_weights), sizeof(cconv_real));
+    space->products = cconv_size_mul(m.in, m.out);
+    space->partial =
+        cconv_size_add(cconv_size_add(runs(&m, m.in), runs(&m, coord_channels)), padded(&m));
+    space->scratch = cconv_size_align(
+        cconv_size_mul(cconv_size_add(padded(&m), runs(&m, 1)), sizeof(cconv_real)));
 }
 
-size_t cconv_dense_scratch(const struct cconv_corr_matrix *matrix)
+void cconv_dense_take(const struct cconv_app *app, const struct cconv_corr *c, const void *forward,
+                      const void *reverse, struct cconv_dense *d)
 {
-    return cconv_size_align(
-        cconv_size_mul(cconv_size_add(padded(matrix), runs(matrix, 1)), sizeof(cconv_real)));
+    cconv_corr_gather_matrix(app->context, c, forward, &d->forward);
+    if (app->training)
+        cconv_corr_scatter_matrix(app->context, c, reverse, &d->reverse);
 }
 
 /* c = act(init + M a + add), pixel by pixel. */
@@ -146,8 +157,12 @@ static void forward_part(const struct cconv_dense *d, const struct cconv_pixels 
     add_known(m, &call, known, known + padded(m));
 }
 
-void cconv_dense_forward(const struct cconv_dense *d, const struct cconv_pixels *p)
+void cconv_dense_forward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                         const struct cconv_pixels *p)
 {
+    const struct cconv_dense *d = &state->dense;
+
+    (void)app;
     for (size_t done = 0, count; done < p->count; done += count) {
         const size_t pixel = p->first + done, at = pixel % d->image;
 
@@ -221,8 +236,12 @@ static void backward_input(const struct cconv_dense *d, const struct cconv_pixel
     }
 }
 
-void cconv_dense_backward(const struct cconv_dense *d, const struct cconv_pixels *p)
+void cconv_dense_backward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                          const struct cconv_pixels *p)
 {
+    const struct cconv_dense *d = &state->dense;
+
+    (void)app;
     for (size_t done = 0, count; p->partial != NULL && done < p->count; done += count) {
         const size_t pixel = p->first + done, at = pixel % d->image;
 
@@ -250,18 +269,23 @@ static void place(const struct cconv_dense *d, const cconv_real *sum, size_t len
     }
 }
 
-void cconv_dense_gather(const struct cconv_dense *d, cconv_real *partial, size_t stride,
-                        size_t count, cconv_real *dweight, cconv_real *dbias)
+void cconv_dense_gather(const struct cconv_app *app, const struct cconv_run *run,
+                        const struct cconv_pointwise_state *state, cconv_real *partial,
+                        size_t stride, size_t count)
 {
+    const struct cconv_dense *d = &state->dense;
     const struct cconv_corr_matrix *m = &d->forward;
     const cconv_real *coords = partial + runs(m, m->in);
+    const cconv_real *bias = coords + runs(m, d->coord_channels);
+    cconv_real *dweight = run->dparam[0];
+    cconv_real *dbias = app->layer->trained > 1 ? run->dparam[1] : NULL;
 
-    d->context->kernels.reduce.add_rows(count - 1, cconv_dense_partial(m, d->coord_channels),
+    d->context->kernels.reduce.add_rows(count - 1, (size_t)(bias - partial) + padded(m),
                                         partial + stride, stride, partial);
     if (dweight != NULL) {
         place(d, partial, m->in, 0, dweight);
         place(d, coords, d->coord_channels, m->in, dweight);
     }
     if (dbias != NULL)
-        memcpy(dbias, coords + runs(m, d->coord_channels), m->out * sizeof *dbias);
+        memcpy(dbias, bias, m->out * sizeof *dbias);
 }

@@ -13,6 +13,11 @@
 #define CCONV_OPS_DENSE_H
 
 #include "ops/corr.h"
+#include "ops/op.h"
+
+struct cconv_pixels;
+struct cconv_pointwise_space;
+struct cconv_pointwise_state;
 
 struct cconv_dense {
     const coordconv_context *context;
@@ -30,18 +35,22 @@ struct cconv_dense {
     cconv_real slope;
 };
 
-struct cconv_pixels;
+/* Fill *space for a matrix and the coordinate channels behind its columns. */
+void cconv_dense_space(const coordconv_context *context, const struct cconv_corr *c,
+                       size_t coord_channels, struct cconv_pointwise_space *space);
 
-/* Elements of a partial sum and bytes of scratch, for a matrix and the coordinate
- * channels behind its columns. */
-size_t cconv_dense_partial(const struct cconv_corr_matrix *matrix, size_t coord_channels);
-size_t cconv_dense_scratch(const struct cconv_corr_matrix *matrix);
+/* Set d->forward, and in training d->reverse, from what is packed. */
+void cconv_dense_take(const struct cconv_app *app, const struct cconv_corr *c, const void *forward,
+                      const void *reverse, struct cconv_dense *d);
 
-void cconv_dense_forward(const struct cconv_dense *d, const struct cconv_pixels *p);
-void cconv_dense_backward(const struct cconv_dense *d, const struct cconv_pixels *p);
-
-/* Partial sums to the gradients of weights and bias, either of which may be NULL. */
-void cconv_dense_gather(const struct cconv_dense *d, cconv_real *partial, size_t stride,
-                        size_t count, cconv_real *dweight, cconv_real *dbias);
+/* Hooks of pointwise.h, for an operation whose state is a dense layer's and whose
+ * parameters are a weight and a bias. */
+void cconv_dense_forward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                         const struct cconv_pixels *p);
+void cconv_dense_backward(const struct cconv_app *app, const struct cconv_pointwise_state *state,
+                          const struct cconv_pixels *p);
+void cconv_dense_gather(const struct cconv_app *app, const struct cconv_run *run,
+                        const struct cconv_pointwise_state *state, cconv_real *partial,
+                        size_t stride, size_t count);
 
 #endif /* CCONV_OPS_DENSE_H */

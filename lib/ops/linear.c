@@ -103,41 +103,11 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 /* ---- some rows at a time ---- */
 
-static struct cconv_corr_matrix matrix_of(const struct cconv_app *app)
+static void pointwise_space(const struct cconv_app *app, struct cconv_pointwise_space *space)
 {
     const struct cconv_corr c = geometry(app);
-    struct cconv_corr_matrix m;
 
-    cconv_corr_gather_matrix(app->context, &c, NULL, &m);
-    return m;
-}
-
-static size_t pointwise_weights(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_size_mul(cconv_size_mul(m.panels, m.panel_weights), sizeof(cconv_real));
-}
-
-static size_t pointwise_products(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_size_mul(m.in, m.out);
-}
-
-static size_t pointwise_partial(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_dense_partial(&m, 0);
-}
-
-static size_t pointwise_scratch(const struct cconv_app *app)
-{
-    const struct cconv_corr_matrix m = matrix_of(app);
-
-    return cconv_dense_scratch(&m);
+    cconv_dense_space(app->context, &c, 0, space);
 }
 
 static void pointwise_begin(const struct cconv_app *app, const struct cconv_run *run, int spread,
@@ -155,44 +125,15 @@ static void pointwise_begin(const struct cconv_app *app, const struct cconv_run 
                               .weight_s = c.weight_s,
                               .act = app->act,
                               .slope = (cconv_real)app->act_slope };
-    cconv_corr_gather_matrix(app->context, &c, run->packed, &d->forward);
-    if (app->training)
-        cconv_corr_scatter_matrix(app->context, &c, reverse(app, &c, run), &d->reverse);
-}
-
-static void pointwise_forward(const struct cconv_app *app,
-                              const struct cconv_pointwise_state *state,
-                              const struct cconv_pixels *p)
-{
-    (void)app;
-    cconv_dense_forward(&state->dense, p);
-}
-
-static void pointwise_backward(const struct cconv_app *app,
-                               const struct cconv_pointwise_state *state,
-                               const struct cconv_pixels *p)
-{
-    (void)app;
-    cconv_dense_backward(&state->dense, p);
-}
-
-static void pointwise_gather(const struct cconv_app *app, const struct cconv_run *run,
-                             const struct cconv_pointwise_state *state, cconv_real *partial,
-                             size_t stride, size_t count)
-{
-    cconv_dense_gather(&state->dense, partial, stride, count, run->dparam[0],
-                       app->attr->linear.bias ? run->dparam[1] : NULL);
+    cconv_dense_take(app, &c, run->packed, reverse(app, &c, run), d);
 }
 
 static const struct cconv_pointwise pointwise = {
-    .weights = pointwise_weights,
-    .products = pointwise_products,
-    .partial = pointwise_partial,
-    .scratch = pointwise_scratch,
+    .space = pointwise_space,
     .begin = pointwise_begin,
-    .forward = pointwise_forward,
-    .backward = pointwise_backward,
-    .gather = pointwise_gather,
+    .forward = cconv_dense_forward,
+    .backward = cconv_dense_backward,
+    .gather = cconv_dense_gather,
 };
 
 const struct cconv_op cconv_op_linear = {

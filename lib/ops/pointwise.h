@@ -37,20 +37,22 @@ struct cconv_pixels {
     struct cconv_ahead *ahead; /* NULL: nothing to fetch */
 };
 
+/* What an application takes; none of it is the default. */
+struct cconv_pointwise_space {
+    size_t weights;  /* bytes of packed weights and the like that every pixel reads */
+    size_t products; /* a pixel of the gradient of input 0, between which backward fetches ahead */
+    size_t partial;  /* elements of a partial sum */
+    size_t scratch;  /* bytes */
+};
+
 struct cconv_pointwise {
     /* 1 if this application is pointwise. NULL: all are. */
     int (*is)(const struct cconv_app *app);
     /* 1 if input 0 may be one pixel an image, standing for all of them: x[0] is
      * then the whole of it, and dx[0] is never wanted. NULL: no. */
     int (*spreads)(const struct cconv_app *app);
-    /* Bytes of packed weights and the like that every pixel reads. NULL: none. */
-    size_t (*weights)(const struct cconv_app *app);
-    /* Products a pixel of the gradient of input 0, between which backward fetches
-     * ahead. NULL: it does not. */
-    size_t (*products)(const struct cconv_app *app);
-    /* Elements of a partial sum, bytes of scratch. NULL: none. */
-    size_t (*partial)(const struct cconv_app *app);
-    size_t (*scratch)(const struct cconv_app *app);
+    /* Fill *space (it comes zeroed). NULL: needs none. */
+    void (*space)(const struct cconv_app *app, struct cconv_pointwise_space *space);
     /* After prepare, before the first pixels. NULL: nothing to find. */
     void (*begin)(const struct cconv_app *app, const struct cconv_run *run, int spread,
                   struct cconv_pointwise_state *state);
