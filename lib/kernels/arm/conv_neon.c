@@ -116,22 +116,9 @@ static inline float32x4_t each_twice(const float *p, size_t n)
 #define NAME(x)              x##_1
 #include "kernels/x86/group_template.h"
 
-/* Some pixels at a time; four vectors of channels at a time, then what is left. */
-static void depth_forward(const struct cconv_panel_forward *p)
-{
-    size_t first = 0;
-
-    while (first < p->pixels) {
-        const size_t count = next_tile(p->pixels - first, 24);
-        size_t channel = 0;
-
-        for (; p->channels - channel >= 16; channel += 16)
-            depth_channels_16(p, channel, first, count);
-        for (; channel < p->channels; channel += 4)
-            depth_channels_4(p, channel, first, count);
-        first += count;
-    }
-}
+#define DEPTH_WIDE   16
+#define DEPTH_NARROW 4
+#include "kernels/x86/depth_forward.h"
 
 /* Costs are reckoned like the tiles above, at 3 GHz. */
 void cconv_conv_init_neon(struct cconv_conv_kernels *k)

@@ -222,22 +222,9 @@ static inline __m256 repeat_8(const float *p, size_t n, size_t nr, int shift)
 #define NAME(x)              x##_1
 #include "kernels/x86/group_template.h"
 
-/* Some pixels at a time; two vectors of channels at a time, then what is left. */
-static void depth_forward(const struct cconv_panel_forward *p)
-{
-    size_t first = 0;
-
-    while (first < p->pixels) {
-        const size_t count = next_tile(p->pixels - first, 24);
-        size_t channel = 0;
-
-        for (; p->channels - channel >= 16; channel += 16)
-            depth_channels_16(p, channel, first, count);
-        for (; channel < p->channels; channel += 8)
-            depth_channels_8(p, channel, first, count);
-        first += count;
-    }
-}
+#define DEPTH_WIDE   16
+#define DEPTH_NARROW 8
+#include "kernels/x86/depth_forward.h"
 
 void cconv_conv_init_avx2(struct cconv_conv_kernels *k)
 {

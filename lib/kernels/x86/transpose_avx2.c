@@ -32,10 +32,12 @@ INLINE void turn(__m256 r[SIDE])
     }
 }
 
-static void square(const float *const row[SIDE], float *to, size_t to_stride)
+static void square(const float *const row[SIDE], size_t rows, size_t columns, float *to,
+                   size_t to_stride)
 {
     __m256 r[SIDE];
 
+    (void)rows, (void)columns;
     UNROLL
     for (int i = 0; i < SIDE; i++)
         r[i] = _mm256_loadu_ps(row[i]);
@@ -45,31 +47,6 @@ static void square(const float *const row[SIDE], float *to, size_t to_stride)
         _mm256_storeu_ps(to + (size_t)i * to_stride, r[i]);
 }
 
-void cconv_transpose_avx2(const struct cconv_transpose *t)
-{
-    const size_t rows = t->outer * t->inner;
-    size_t i = 0, j = 0;
-
-    for (size_t first = 0; first < rows; first += SIDE) {
-        const float *row[SIDE] = { NULL };
-        const size_t count = rows - first < SIDE ? rows - first : SIDE;
-        size_t c = 0;
-
-        for (size_t k = 0; k < count; k++) {
-            row[k] = t->from + i * t->from_outer + j * t->from_inner;
-            if (++j == t->inner) {
-                j = 0;
-                i++;
-            }
-        }
-        for (; count == SIDE && t->columns - c >= SIDE; c += SIDE) {
-            square(row, t->to + c * t->to_stride + first, t->to_stride);
-            for (size_t k = 0; k < SIDE; k++)
-                row[k] += SIDE;
-        }
-        for (size_t k = 0; k < count; k++) {
-            for (size_t rest = c; rest < t->columns; rest++)
-                t->to[rest * t->to_stride + first + k] = row[k][rest - c];
-        }
-    }
-}
+#define SQUARES_HAVE_PARTS 0
+#define TRANSPOSE          cconv_transpose_avx2
+#include "kernels/x86/transpose_template.h"

@@ -62,26 +62,6 @@ static void square(const float *const row[SIDE], size_t rows, size_t columns, fl
     }
 }
 
-void cconv_transpose_avx512(const struct cconv_transpose *t)
-{
-    const size_t rows = t->outer * t->inner;
-    size_t i = 0, j = 0;
-
-    for (size_t first = 0; first < rows; first += SIDE) {
-        const float *row[SIDE] = { NULL };
-        const size_t count = rows - first < SIDE ? rows - first : SIDE;
-
-        for (size_t k = 0; k < count; k++) {
-            row[k] = t->from + i * t->from_outer + j * t->from_inner;
-            if (++j == t->inner) {
-                j = 0;
-                i++;
-            }
-        }
-        for (size_t c = 0; c < t->columns; c += SIDE) {
-            square(row, count, t->columns - c, t->to + c * t->to_stride + first, t->to_stride);
-            for (size_t k = 0; k < count; k++)
-                row[k] += SIDE;
-        }
-    }
-}
+#define SQUARES_HAVE_PARTS 1
+#define TRANSPOSE          cconv_transpose_avx512
+#include "kernels/x86/transpose_template.h"
