@@ -87,3 +87,10 @@ coordconv_model *resnet_new(coordconv_context *context, const struct resnet *net
     coordconv_model_output(b.model, "logits", head(&b, x, in, net->classes));
     return b.model;
 }
+
+size_t resnet_most_alive(size_t batch, size_t side, int32_t width)
+{
+    const size_t s = side / 4, w = (size_t)width;
+
+    return batch * (s * s * (4 * w + 2 * w) + s / 2 * (s / 2) * 2 * w) * sizeof(float);
+}

@@ -22,4 +22,9 @@ extern const struct resnet resnet_50;
  * context's seed. An error is in the model's status. */
 coordconv_model *resnet_new(coordconv_context *context, const struct resnet *net);
 
+/* Bytes of activations that must be there at once in a fused forward pass, counted by hand: the
+ * input of the second stage's first block, its reduction to half the channels, and the 3x3
+ * convolution of that, with its stride. */
+size_t resnet_most_alive(size_t batch, size_t side, int32_t width);
+
 #endif /* COORDCONV_TESTS_RESNET_H */

@@ -30,7 +30,7 @@ struct ours *ours_step_new(const struct job_desc *desc, char *note, size_t note_
 
 struct ours_arena {
     double bytes;   /* of the arena of an inference plan for ResNet-50 at 224, batch 1 */
-    double weights; /* of its parameters, which the arena holds packed */
+    double weights; /* of these, packed weights */
     double least;   /* of the input, output and shortcut of one convolution, at their most */
 };
 

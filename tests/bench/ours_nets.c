@@ -6,6 +6,7 @@
  * losses of the first step can be compared with those of the peers.
  */
 #include "ours.h"
+#include "../resnet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,117 +191,21 @@ struct ours *ours_step_new(const struct job_desc *d, char *note, size_t note_siz
 
 /* ---- ResNet-50 ---- */
 
-/* The layers are kept by the model. `least` follows what is alive while one convolution runs. */
-struct resnet {
-    coordconv_context *context;
-    coordconv_model *model;
-    coordconv_status status;
-    double least; /* bytes: the most that an input, an output and a shortcut are together */
-};
-
-static coordconv_value add_conv(struct resnet *r, coordconv_value x, int32_t in, int32_t out,
-                                int32_t kernel, int32_t stride)
-{
-    const int32_t pad = kernel / 2;
-    const coordconv_conv2d_desc conv = { .struct_size = sizeof conv,
-                                         .in_channels = in,
-                                         .out_channels = out,
-                                         .kernel = { kernel, kernel },
-                                         .stride = { stride, stride },
-                                         .pads = { pad, pad, pad, pad },
-                                         .no_bias = 1 };
-    const coordconv_batch_norm_desc norm = { .struct_size = sizeof norm, .channels = out };
-    coordconv_layer *layers[2] = { NULL, NULL };
-
-    if (r->status == COORDCONV_OK)
-        r->status = coordconv_conv2d_new(r->context, &conv, &layers[0]);
-    if (r->status == COORDCONV_OK)
-        r->status = coordconv_batch_norm_new(r->context, &norm, &layers[1]);
-    for (int i = 0; i < 2; i++) {
-        x = coordconv_model_apply(r->model, layers[i], x);
-        coordconv_layer_unref(layers[i]);
-    }
-    return x;
-}
-
-static void alive(struct resnet *r, double floats)
-{
-    if (floats * sizeof(float) > r->least)
-        r->least = floats * sizeof(float);
-}
-
-/* One bottleneck over a map of `side` pixels; 4 * width channels come out. */
-static coordconv_value add_block(struct resnet *r, coordconv_value x, int32_t in, int32_t width,
-                                 int32_t stride, int side)
-{
-    const int32_t out = 4 * width;
-    const int after = side / stride;
-    const double big = (double)side * side, small = (double)after * after;
-    coordconv_model *m = r->model;
-    coordconv_value shortcut = x;
-    coordconv_value h = coordconv_model_relu(m, add_conv(r, x, in, width, 1, 1));
-
-    h = coordconv_model_relu(m, add_conv(r, h, width, width, 3, stride));
-    h = add_conv(r, h, width, out, 1, 1);
-    if (in != out || stride > 1)
-        shortcut = add_conv(r, x, in, out, 1, stride);
-    alive(r, big * (in + width));
-    alive(r, big * (in + width) + small * width);
-    alive(r, small * width + small * out + (in != out || stride > 1 ? small * out : big * in));
-    return coordconv_model_relu(m, coordconv_model_add(m, h, shortcut));
-}
-
-static coordconv_value add_body(struct resnet *r, coordconv_value h)
-{
-    static const int32_t blocks[4] = { 3, 4, 6, 3 };
-    int32_t in = 64;
-    int side = 56;
-
-    for (int stage = 0; stage < 4; stage++)
-        for (int32_t i = 0; i < blocks[stage]; i++) {
-            const int32_t width = 64 << stage, stride = i == 0 && stage > 0 ? 2 : 1;
-
-            h = add_block(r, h, in, width, stride, side);
-            side /= stride;
-            in = 4 * width;
-        }
-    return coordconv_model_global_avg_pool(r->model, h);
-}
-
-static void add_head(struct resnet *r, coordconv_value h)
-{
-    const coordconv_linear_desc desc = { .struct_size = sizeof desc,
-                                         .in_features = 2048,
-                                         .out_features = 1000 };
-    coordconv_layer *linear = NULL;
-
-    if (r->status == COORDCONV_OK)
-        r->status = coordconv_linear_new(r->context, &desc, &linear);
-    coordconv_model_output(r->model, "logits", coordconv_model_apply(r->model, linear, h));
-    coordconv_layer_unref(linear);
-}
-
 coordconv_status ours_resnet_arena(coordconv_context *context, struct ours_arena *arena)
 {
-    const int64_t image[4] = { 1, 224, 224, 3 };
-    const coordconv_pool2d_desc pool = {
-        .struct_size = sizeof pool, .kernel = { 3, 3 }, .stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }
-    };
-    struct resnet r = { .context = context };
+    const coordconv_input_shape image = { "image", 4, 0, { 1, 224, 224, 3 } };
+    const coordconv_plan_desc desc = { .struct_size = sizeof desc,
+                                       .inputs = &image,
+                                       .input_count = 1 };
+    coordconv_model *model = resnet_new(context, &resnet_50);
     size_t bytes = 0, packed = 0;
+    coordconv_status status = coordconv_plan_arena_size(model, &desc, &bytes);
 
-    r.status = coordconv_model_new(context, &r.model);
-    coordconv_value h = coordconv_model_input(r.model, "image", COORDCONV_F32, 4, image);
-    h = coordconv_model_relu(r.model, add_conv(&r, h, 3, 64, 7, 2));
-    alive(&r, 112.0 * 112 * 64 + 56.0 * 56 * 64);
-    add_head(&r, add_body(&r, coordconv_model_max_pool2d(r.model, h, &pool)));
-    if (r.status == COORDCONV_OK)
-        r.status = coordconv_plan_arena_size(r.model, NULL, &bytes);
-    if (r.status == COORDCONV_OK)
-        r.status = coordconv_plan_packed_size(r.model, NULL, &packed);
+    if (status == COORDCONV_OK)
+        status = coordconv_plan_packed_size(model, &desc, &packed);
     arena->bytes = (double)bytes;
     arena->weights = (double)packed;
-    arena->least = r.least;
-    coordconv_model_unref(r.model);
-    return r.status;
+    arena->least = (double)resnet_most_alive(1, 224, resnet_50.width);
+    coordconv_model_unref(model);
+    return status;
 }

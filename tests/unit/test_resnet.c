@@ -123,15 +123,6 @@ static void check_tight(const coordconv_plan *plan)
     assert_true(plan->arena_bytes - lasting <= larger(alive + alive / 10 + running, preparing));
 }
 
-/* The most that must be there at once, counted by hand: the input of the second stage's first
- * block, its reduction to half the channels, and the 3x3 convolution of that, with its stride. */
-static size_t by_hand(size_t batch, size_t side, size_t width)
-{
-    const size_t s = side / 4;
-
-    return batch * (s * s * (4 * width + 2 * width) + s / 2 * (s / 2) * 2 * width) * sizeof(float);
-}
-
 static void resnet_50_fits(void **state)
 {
     coordconv_model *model = resnet_new(context, &resnet_50);
@@ -146,7 +137,7 @@ static void resnet_50_fits(void **state)
         for (int32_t i = 0; i < plan->node_count; i++)
             steps += runs(plan, i);
         assert_int_equal(steps, 53 + 2 + 1); /* convolutions, pools, the linear layer */
-        assert_true(most_alive(plan) <= by_hand((size_t)batch, 224, 64));
+        assert_true(most_alive(plan) <= resnet_most_alive((size_t)batch, 224, resnet_50.width));
         check_tight(plan);
         coordconv_plan_unref(plan);
     }

@@ -292,6 +292,49 @@ static void passes_match_direct_sums(void **unused)
                 check_shape(&shapes[i], isa, m);
 }
 
+/* Root of the mean squared error of the forward pass. */
+static double forward_error(const struct data *d, int32_t winograd, const wide *want)
+{
+    coordconv_context *context = context_for(COORDCONV_ISA_BEST, winograd, 1);
+    cconv_real *got[3] = { calloc(d->out, sizeof **got), calloc(d->in, sizeof **got),
+                           calloc(d->weights, sizeof **got) };
+    double sum = 0;
+
+    run(context, d, got);
+    for (size_t i = 0; i < d->out; i++)
+        sum += (double)((got[0][i] - want[i]) * (got[0][i] - want[i]));
+    for (int i = 0; i < 3; i++)
+        free(got[i]);
+    coordconv_context_unref(context);
+    return sqrt(sum / (double)d->out);
+}
+
+/* The points of F(4, 3) are chosen for this: the customary ones come to four and more. */
+static void the_points_are_good_ones(void **unused)
+{
+    static const struct shape layer = { 4, 64, 32, 32, 32, { 1, 1 }, { 1, 1 }, 0, CCONV_ACT_NONE };
+    struct data d;
+    wide *want[3];
+
+    (void)unused;
+    make(&layer, &d);
+    const size_t count[3] = { d.out, d.in, d.weights };
+
+    for (int i = 0; i < 3; i++)
+        want[i] = calloc(count[i], sizeof *want[i]);
+    sum_directly(&d, want);
+    const double direct = forward_error(&d, 0, want[0]);
+    const double tiles2 = forward_error(&d, 2, want[0]);
+    const double tiles4 = forward_error(&d, 4, want[0]);
+
+    print_message("  error over that of the direct sum: F(2, 3) %.2f, F(4, 3) %.2f\n",
+                  tiles2 / direct, tiles4 / direct);
+    assert_true(tiles4 < 3 * direct);
+    for (int i = 0; i < 3; i++)
+        free(want[i]);
+    drop(&d);
+}
+
 static void the_same_bits(const struct shape *s, int32_t m)
 {
     static const int32_t threads[] = { 2, 3, 5 };
@@ -423,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(passes_match_direct_sums),
+        cmocka_unit_test(the_points_are_good_ones),
         cmocka_unit_test(threads_do_not_change_bits),
         cmocka_unit_test(cutting_a_batch_does_not_change_bits),
         cmocka_unit_test(the_choice_depends_on_the_image_alone),
