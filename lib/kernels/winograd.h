@@ -18,8 +18,8 @@
  * that of d is a forward pass with the kernel turned round.
  *
  * Points: F(2, 3) 0, 1, -1, infinity. F(4, 3) 0, 3/4, -3/4, 3/2, -3/2, infinity:
- * their powers are exact in float and of one size, and the error is about twice
- * that of the direct sum, where the customary 1 and 2 make it four times.
+ * their powers are exact in float and of one size, and the root mean square error
+ * is about twice that of the direct sum; the customary 1 and 2 err more.
  *
  * All kernels work on `channels` neighbouring values at once; only memory said to
  * be inside is touched.

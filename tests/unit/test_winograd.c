@@ -309,7 +309,7 @@ static double forward_error(const struct data *d, int32_t winograd, const wide *
     return sqrt(sum / (double)d->out);
 }
 
-/* The points of F(4, 3) are chosen for this: the customary ones come to four and more. */
+/* The points of F(4, 3) are chosen for this; with the customary 1 and 2 it fails. */
 static void the_points_are_good_ones(void **unused)
 {
     static const struct shape layer = { 4, 64, 32, 32, 32, { 1, 1 }, { 1, 1 }, 0, CCONV_ACT_NONE };
