@@ -67,7 +67,7 @@ struct cconv_plan_node {
     uint64_t packed_version; /* of the parameters in packed */
     coordconv_value add;     /* value added as the output is stored; COORDCONV_NO_VALUE: none */
     coordconv_layer *norm;   /* batch norm folded into the weights, borrowed; NULL: none */
-    cconv_real *folded_bias; /* with norm; its weight is scratch of preparing */
+    cconv_real *folded;      /* with norm: app.scale, then app.bias */
     struct cconv_space space;
     struct cconv_run run;
     void *forward_scratch, *backward_scratch; /* run.scratch is one of them */
@@ -105,7 +105,7 @@ struct coordconv_plan {
     size_t parameter_capacity; /* the model may gain layers later */
     size_t gradient_count;     /* elements of the flat gradient buffer */
     cconv_real *gradients;
-    char *prepare_scratch;      /* weights with a norm folded in, then scratch of an operation */
+    char *prepare_scratch;      /* of an operation */
     struct cconv_chain *chains; /* [node_count] */
     int32_t chain_count;
     int32_t no_chains;               /* every node by itself */
@@ -183,9 +183,6 @@ void cconv_plan_place_outputs(coordconv_plan *plan);
 coordconv_status cconv_plan_view(const coordconv_plan *plan, int32_t dtype,
                                  const struct cconv_shape *shape, coordconv_tensor *owner,
                                  void *data, coordconv_tensor **out);
-
-/* Bytes of the weights of a node with a norm folded in. */
-size_t cconv_plan_folded_bytes(const struct cconv_plan_node *n);
 
 /* Blocks that layout needs for a graph of so many nodes and edges. */
 size_t cconv_plan_block_count(size_t nodes, size_t edges);

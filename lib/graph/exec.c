@@ -40,12 +40,8 @@ static void prepare_node(const coordconv_plan *plan, struct cconv_plan_node *n)
     if (n->packed_once && n->packed_version == version)
         return;
     n->run.scratch = plan->prepare_scratch;
-    if (n->norm != NULL) {
-        n->app.weight = (cconv_real *)(void *)plan->prepare_scratch;
-        cconv_fold_norm(&n->app, n->norm, (cconv_real *)(void *)plan->prepare_scratch,
-                        n->folded_bias);
-        n->run.scratch = plan->prepare_scratch + cconv_plan_folded_bytes(n);
-    }
+    if (n->norm != NULL)
+        cconv_fold_norm(&n->app, n->norm, n->folded, n->folded + cconv_fold_channels(&n->app));
     n->app.op->prepare(&n->app, &n->run);
     n->packed_once = 1;
     n->packed_version = version;

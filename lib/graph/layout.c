@@ -106,13 +106,6 @@ int cconv_plan_sends_gradient(const coordconv_plan *plan, int32_t i, int32_t k)
            (k == 0 || (node->op->flags & CCONV_SCALAR_LOSS) == 0);
 }
 
-size_t cconv_plan_folded_bytes(const struct cconv_plan_node *n)
-{
-    return n->norm == NULL
-               ? 0
-               : cconv_size_align(cconv_size_mul(cconv_fold_weights(&n->app), sizeof(cconv_real)));
-}
-
 /* Unless it lies in the caller's tensor or in no memory at all. */
 static void live_value(coordconv_plan *plan, coordconv_value value, int32_t first, int32_t last)
 {
@@ -165,21 +158,19 @@ static void live_gradients(coordconv_plan *plan, int32_t i)
 static void live_packed(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_plan_node *n = &plan->nodes[i];
-    size_t scratch = cconv_size_align(n->space.forward);
 
     if (n->skipped)
         return;
     live(node_block(plan, i, PACKED), cconv_size_align(n->space.packed), 0, end_time(plan));
     if (n->norm != NULL) {
         live(node_block(plan, i, FOLDED),
-             cconv_size_align(cconv_size_mul(cconv_fold_channels(&n->app), sizeof(cconv_real))), 0,
-             end_time(plan));
+             cconv_size_align(cconv_size_mul(cconv_fold_channels(&n->app), 2 * sizeof(cconv_real))),
+             0, end_time(plan));
     }
     plan->packed_bytes = cconv_size_add(plan->packed_bytes, node_block(plan, i, PACKED)->bytes);
     plan->packed_bytes = cconv_size_add(plan->packed_bytes, node_block(plan, i, FOLDED)->bytes);
-    scratch = cconv_size_add(scratch, cconv_plan_folded_bytes(n));
     if (n->app.op->prepare != NULL)
-        live(prepare_block(plan), scratch, 0, 0);
+        live(prepare_block(plan), cconv_size_align(n->space.forward), 0, 0);
 }
 
 /* The nodes of a chain share the scratch of its first, which is the chain's. */
@@ -305,8 +296,9 @@ static void place_node(coordconv_plan *plan, int32_t i, char *arena)
     struct cconv_plan_node *n = &plan->nodes[i];
 
     n->run.packed = place(arena, node_block(plan, i, PACKED));
-    n->folded_bias = place(arena, node_block(plan, i, FOLDED));
-    n->app.bias = n->folded_bias;
+    n->folded = place(arena, node_block(plan, i, FOLDED));
+    n->app.scale = n->folded;
+    n->app.bias = n->folded != NULL ? n->folded + cconv_fold_channels(&n->app) : NULL;
     n->run.saved = place(arena, node_block(plan, i, SAVED));
     n->forward_scratch = place(arena, node_block(plan, i, FORWARD));
     n->backward_scratch = place(arena, node_block(plan, i, BACKWARD));

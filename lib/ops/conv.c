@@ -248,9 +248,9 @@ static void pack(const struct cconv_app *app, const struct cconv_corr *c, int sc
                  const cconv_real *weight, void *packed)
 {
     if (scatter)
-        cconv_corr_scatter_pack(app->context, c, weight, packed);
+        cconv_corr_scatter_pack(app->context, c, weight, app->scale, packed);
     else
-        cconv_corr_gather_pack(app->context, c, weight, packed);
+        cconv_corr_gather_pack(app->context, c, weight, app->scale, packed);
 }
 
 /* The map of coordinates of any kind, and the bias. */
@@ -269,8 +269,7 @@ static void prepare_map(const struct cconv_app *app, const struct cconv_run *run
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const cconv_real *weight =
-        app->weight != NULL ? app->weight : cconv_layer_values(app->layer, 0);
+    const cconv_real *weight = cconv_layer_values(app->layer, 0);
     struct cconv_conv_geometry g;
     struct packed p;
 
@@ -284,8 +283,8 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
         cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p.channels), 1,
                             app->in[0].dim[2] * a->coord_channels, a->coord_channels);
     if (p.has_plane)
-        cconv_position_fill(app->context, &p.position, weight + g.coord_weights, bias_values(app),
-                            at(run, p.plane), at(run, p.map), run->scratch);
+        cconv_position_fill(app->context, &p.position, weight + g.coord_weights, app->scale,
+                            bias_values(app), at(run, p.plane), at(run, p.map), run->scratch);
     else if (p.has_map)
         prepare_map(app, run, &g, &p, weight + g.coord_weights);
 }

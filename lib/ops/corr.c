@@ -28,6 +28,19 @@ static size_t packed_bytes(const struct cconv_pass *p)
                           cconv_size_align(cconv_size_mul(weights, sizeof(cconv_real))));
 }
 
+static void scale_panel(const struct cconv_pass *p, const cconv_real *scale, size_t channels,
+                        cconv_real *packed)
+{
+    const size_t nr = p->panel->nr, group = p->panel->group;
+
+    for (size_t i = 0; i < p->panel_weights; i += nr * group) {
+        for (size_t o = 0; o < channels; o++) {
+            for (size_t k = 0; k < group; k++)
+                packed[i + o * group + k] *= scale[o];
+        }
+    }
+}
+
 /* One panel, run by run; zero beyond the channels and products there are. */
 static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_strides *s,
                        const cconv_real *weight, size_t channels, cconv_real *packed)
@@ -55,7 +68,7 @@ static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_str
 struct packing {
     const struct cconv_pass *pass;
     struct cconv_weight_strides strides;
-    const cconv_real *weight;
+    const cconv_real *weight, *scale;
     cconv_real *panels;
 };
 
@@ -64,19 +77,24 @@ static void pack_task(void *arg, size_t task, size_t slot)
     const struct packing *k = arg;
     const struct cconv_pass *p = k->pass;
     const size_t group = task / p->panels, o = task % p->panels * p->panel->nr;
+    const size_t channels = CCONV_MIN(p->panel->nr, p->out_cg - o);
+    cconv_real *to = k->panels + task * p->panel_weights;
 
     (void)slot;
-    pack_panel(p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out,
-               CCONV_MIN(p->panel->nr, p->out_cg - o), k->panels + task * p->panel_weights);
+    pack_panel(p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out, channels,
+               to);
+    if (k->scale != NULL)
+        scale_panel(p, k->scale + group * p->out_cg + o, channels, to);
 }
 
 static void pack(coordconv_context *context, const struct cconv_pass *p,
-                 const struct cconv_weight_strides *s, const cconv_real *weight, char *packed)
+                 const struct cconv_weight_strides *s, const cconv_real *weight,
+                 const cconv_real *scale, char *packed)
 {
-    struct packing k = { p, *s, weight, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
+    struct packing k = { p, *s, weight, scale, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
 
     if (p->winograd != 0) {
-        cconv_winograd_pack(context, p, s, weight, packed);
+        cconv_winograd_pack(context, p, s, weight, scale, packed);
         return;
     }
     if (p->depth) /* groups have become channels */
@@ -278,7 +296,7 @@ size_t cconv_corr_gather_scratch(const coordconv_context *context, const struct 
 }
 
 void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr *c,
-                            const cconv_real *weight, void *packed)
+                            const cconv_real *weight, const cconv_real *scale, void *packed)
 {
     const struct cconv_weight_strides s = { .out = c->weight_s,
                                             .in = kernel_plane(c),
@@ -287,7 +305,7 @@ void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr 
     struct cconv_pass p;
 
     cconv_pass_gather(context, c, &p);
-    pack(context, &p, &s, weight, packed);
+    pack(context, &p, &s, weight, scale, packed);
 }
 
 void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,
@@ -350,7 +368,7 @@ size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct
 }
 
 void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
-                             const cconv_real *weight, void *packed)
+                             const cconv_real *weight, const cconv_real *scale, void *packed)
 {
     const struct cconv_weight_strides s = { .out = kernel_plane(c),
                                             .in = c->weight_s,
@@ -360,7 +378,7 @@ void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr
     struct cconv_pass p;
 
     for (char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
-        pack(context, &p, &s, weight, at);
+        pack(context, &p, &s, weight, scale, at);
 }
 
 void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, const void *packed,

@@ -72,10 +72,11 @@ size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct 
 size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c);
 size_t cconv_corr_grad_scratch(const coordconv_context *context, const struct cconv_corr *c);
 
+/* scale: a factor of all weights of each output channel, or NULL. */
 void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr *c,
-                            const cconv_real *weight, void *packed);
+                            const cconv_real *weight, const cconv_real *scale, void *packed);
 void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
-                             const cconv_real *weight, void *packed);
+                             const cconv_real *weight, const cconv_real *scale, void *packed);
 
 /* A correlation of one tap, stride 1, one group and no padding is one matrix for
  * all pixels. Its packed weights, panel by panel: [in][nr]. */

@@ -222,9 +222,19 @@ struct packing {
     const struct cconv_pass *pass;
     const struct cconv_winograd *kernels;
     const struct cconv_weight_strides *strides;
-    const cconv_real *weight;
+    const cconv_real *weight, *scale;
     cconv_real *packed;
 };
+
+/* count rows of nr weights. */
+static void scale_taps(cconv_real *to, size_t count, const cconv_real *scale, size_t channels,
+                       size_t nr)
+{
+    for (size_t i = 0; i < count; i++, to += nr) {
+        for (size_t o = 0; o < channels; o++)
+            to[o] *= scale[o];
+    }
+}
 
 /* One panel: its taps are transformed where they lie. */
 static void pack_task(void *arg, size_t task, size_t slot)
@@ -242,18 +252,21 @@ static void pack_task(void *arg, size_t task, size_t slot)
                                                   .v = to,
                                                   .plane = (ptrdiff_t)plane };
 
+    const size_t channels = CCONV_MIN(nr, p->out_cg - task * nr);
+
     (void)slot;
-    pack_taps(p, k->strides, k->weight + task * nr * k->strides->out,
-              CCONV_MIN(nr, p->out_cg - task * nr), to, plane);
+    pack_taps(p, k->strides, k->weight + task * nr * k->strides->out, channels, to, plane);
+    for (size_t tap = 0; k->scale != NULL && tap < 9; tap++)
+        scale_taps(to + tap * plane, p->in_cg, k->scale + task * nr, channels, nr);
     k->kernels->filter(&filter);
 }
 
 /* Packed: [planes][panels][in_cg][nr]. */
 void cconv_winograd_pack(coordconv_context *context, const struct cconv_pass *p,
                          const struct cconv_weight_strides *s, const cconv_real *weight,
-                         void *packed)
+                         const cconv_real *scale, void *packed)
 {
-    struct packing k = { p, cconv_winograd_kernels(context, p), s, weight, packed };
+    struct packing k = { p, cconv_winograd_kernels(context, p), s, weight, scale, packed };
 
     cconv_pass_pack(context, p, pack_task, &k, p->panels);
 }

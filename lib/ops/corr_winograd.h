@@ -39,7 +39,7 @@ size_t cconv_winograd_grad_scratch(const coordconv_context *context, const struc
 /* Transform weights: element (o, i, ky, kx) is at weight[o * s->out + i * s->in + ...]. */
 void cconv_winograd_pack(coordconv_context *context, const struct cconv_pass *p,
                          const struct cconv_weight_strides *s, const cconv_real *weight,
-                         void *packed);
+                         const cconv_real *scale, void *packed);
 
 void cconv_winograd_run(coordconv_context *context, const struct cconv_pass_run *r,
                         const void *packed);

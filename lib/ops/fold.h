@@ -6,19 +6,19 @@
  *
  *   norm(W x + b) = (s W) x + (bias + (b - running_mean) s)
  *
- * so the layer computes both with other numbers. Coordinate weights are scaled like the rest.
+ * so the layer computes both with weights that are scaled as they are packed. Coordinate weights
+ * are scaled like the rest.
  */
 #ifndef CCONV_OPS_FOLD_H
 #define CCONV_OPS_FOLD_H
 
 #include "ops/layer.h"
 
-/* Elements of the weight of an application that says CCONV_FUSES_NORM, and its output channels. */
-size_t cconv_fold_weights(const struct cconv_app *app);
+/* Output channels of an application that says CCONV_FUSES_NORM. */
 size_t cconv_fold_channels(const struct cconv_app *app);
 
-/* Write the weight and bias that do the work of app's layer and of the batch norm behind it. */
-void cconv_fold_norm(const struct cconv_app *app, const coordconv_layer *norm, cconv_real *weight,
+/* Write the scale and bias that do the work of app's layer and of the batch norm behind it. */
+void cconv_fold_norm(const struct cconv_app *app, const coordconv_layer *norm, cconv_real *scale,
                      cconv_real *bias);
 
 #endif /* CCONV_OPS_FOLD_H */

@@ -66,12 +66,11 @@ static void *reverse(const struct cconv_app *app, const struct cconv_corr *c,
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr c = geometry(app);
-    const cconv_real *weight =
-        app->weight != NULL ? app->weight : cconv_layer_values(app->layer, 0);
+    const cconv_real *weight = cconv_layer_values(app->layer, 0);
 
-    cconv_corr_gather_pack(app->context, &c, weight, run->packed);
+    cconv_corr_gather_pack(app->context, &c, weight, app->scale, run->packed);
     if (app->training)
-        cconv_corr_scatter_pack(app->context, &c, weight, reverse(app, &c, run));
+        cconv_corr_scatter_pack(app->context, &c, weight, NULL, reverse(app, &c, run));
 }
 
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)

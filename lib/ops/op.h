@@ -73,9 +73,10 @@ struct cconv_app {
     int32_t training;             /* mode is COORDCONV_TRAINING */
     enum cconv_activation act; /* applied to the output; only where the op says CCONV_FUSES_ACT */
     double act_slope;
-    /* What stands for the layer's weight (while preparing) and bias where a batch norm behind it
-     * is folded in; only where the op says CCONV_FUSES_NORM. NULL: the layer's own. */
-    const cconv_real *weight, *bias;
+    /* Where a batch norm behind the layer is folded in: a factor of the weights of each output
+     * channel, heeded while preparing, and the bias; only where the op says CCONV_FUSES_NORM.
+     * NULL: the layer's own. */
+    const cconv_real *scale, *bias;
 };
 
 /* Bytes an application needs besides inputs, output and gradients. */
@@ -102,7 +103,7 @@ enum {
     CCONV_KEEPS_Y = 2,      /* backward reads the output */
     CCONV_IN_PLACE = 4,     /* forward: y may be x[0]; backward: dx[0] may be dy */
     CCONV_IN_PLACE_1 = 64,  /* forward: y may be x[1] as well */
-    CCONV_FUSES_NORM = 128, /* app->weight and bias are heeded: y may be scaled per channel */
+    CCONV_FUSES_NORM = 128, /* app->scale and bias are heeded: y may be scaled per channel */
     CCONV_ALIAS = 8,        /* y is x[0] under another shape: nothing to compute at all */
     CCONV_FUSES_ACT = 16,   /* forward applies app->act (RELU, LEAKY) */
     CCONV_MAY_FAIL = 512,   /* forward may fail, on its data */

@@ -187,7 +187,7 @@ struct sums {
 
 struct fill {
     const struct cconv_position *p;
-    const cconv_real *weight, *bias;
+    const cconv_real *weight, *scale, *bias;
     cconv_real *values, *map;
     char *scratch; /* for each slot the sums of all tap columns */
     size_t scratch_slot;
@@ -204,6 +204,7 @@ static void sum_taps(const struct fill *f, int64_t kx, int64_t tap, int64_t taps
 
     for (size_t i = 0; i < count; i++) {
         const cconv_real *w = f->weight + (first + i) * p->weight_o + wx;
+        const double scale = f->scale != NULL ? (double)f->scale[first + i] : 1;
         double base = 0, sum_x = 0, sum_y = 0;
 
         for (int64_t k = tap; k < tap + taps; k++) {
@@ -214,9 +215,9 @@ static void sum_taps(const struct fill *f, int64_t kx, int64_t tap, int64_t taps
             sum_y += vy;
             sum_x += vx;
         }
-        sum->base[i] = base + sum_x * x;
-        sum->down[i] = sum_y * (ay->scale * (double)ay->step);
-        sum->right[i] = sum_x * (ax->scale * (double)ax->step);
+        sum->base[i] = scale * (base + sum_x * x);
+        sum->down[i] = scale * sum_y * (ay->scale * (double)ay->step);
+        sum->right[i] = scale * sum_x * (ax->scale * (double)ax->step);
     }
 }
 
@@ -343,10 +344,10 @@ size_t cconv_position_scratch(const coordconv_context *context, const struct cco
 }
 
 void cconv_position_fill(coordconv_context *context, const struct cconv_position *p,
-                         const cconv_real *weight, const cconv_real *bias, cconv_real *values,
-                         cconv_real *map, void *scratch)
+                         const cconv_real *weight, const cconv_real *scale, const cconv_real *bias,
+                         cconv_real *values, cconv_real *map, void *scratch)
 {
-    struct fill f = { p, weight, bias, values, map, scratch, columns_bytes(p) };
+    struct fill f = { p, weight, scale, bias, values, map, scratch, columns_bytes(p) };
 
     cconv_parallel_run(&context->parallel, fill_task, &f, cconv_position_groups(&p->y));
 }

@@ -58,11 +58,12 @@ struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
                                               const cconv_real *values);
 
 /* Write the formula to `values`, and what there is of a map to map, an image of
- * the output's size; the rest of it is left alone. bias may be NULL. */
+ * the output's size; the rest of it is left alone. scale, a factor of the weights of
+ * each output channel, and bias may be NULL. */
 size_t cconv_position_scratch(const coordconv_context *context, const struct cconv_position *p);
 void cconv_position_fill(coordconv_context *context, const struct cconv_position *p,
-                         const cconv_real *weight, const cconv_real *bias, cconv_real *values,
-                         cconv_real *map, void *scratch);
+                         const cconv_real *weight, const cconv_real *scale, const cconv_real *bias,
+                         cconv_real *values, cconv_real *map, void *scratch);
 
 /* Gradients of the coordinate weights, and of the bias if not NULL, from those of
  * a batch of outputs. */

@@ -14,6 +14,7 @@
 
 #include "support.h"
 
+#include "core/context.h"
 #include "graph/compile.h"
 
 enum {
@@ -549,7 +550,7 @@ static void compare_training(coordconv_context *context, coordconv_layer **layer
 
 static void compare_all(void compare(coordconv_context *, coordconv_layer **, coordconv_tensor *,
                                      const struct net_case *),
-                        size_t threads)
+                        size_t threads, int32_t winograd)
 {
     const int64_t shape[4] = { 3, H, W, C };
     struct test_pool pool = { .threads = threads };
@@ -561,6 +562,7 @@ static void compare_all(void compare(coordconv_context *, coordconv_layer **, co
         test_heap_init(&heap);
         coordconv_context *context = test_context((int32_t)threads, &heap, &pool);
         coordconv_tensor *x = test_tensor(context, 4, shape, 11);
+        context->winograd = winograd;
         make_layers(context, layer);
         compare(context, layer, x, &cases[i]);
         for (int k = 0; k < ALL_LAYERS; k++)
@@ -574,15 +576,15 @@ static void compare_all(void compare(coordconv_context *, coordconv_layer **, co
 static void inference_is_as_if_nothing_were_fused(void **state)
 {
     (void)state;
-    compare_all(compare_inference, 1);
-    compare_all(compare_inference, 3);
+    compare_all(compare_inference, 1, 0);
+    compare_all(compare_inference, 3, 4);
 }
 
 static void training_is_as_if_nothing_were_fused(void **state)
 {
     (void)state;
-    compare_all(compare_training, 1);
-    compare_all(compare_training, 3);
+    compare_all(compare_training, 1, 0);
+    compare_all(compare_training, 3, 4);
 }
 
 /* ---- any net ---- */

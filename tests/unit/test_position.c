@@ -225,7 +225,7 @@ static void check_fill(const struct position_case *c, const struct cconv_positio
 
         values[i] = rubbish(values_bytes);
         map[i] = rubbish(map_bytes);
-        cconv_position_fill(contexts[i], p, weight, bias, values[i], map[i], scratch);
+        cconv_position_fill(contexts[i], p, weight, NULL, bias, values[i], map[i], scratch);
         free(scratch);
     }
     assert_memory_equal(values[0], values[1], values_bytes);

@@ -172,8 +172,8 @@ static void run(coordconv_context *context, const struct data *d, cconv_real *co
                          aligned(cconv_corr_scatter_scratch(context, c)),
                          aligned(cconv_corr_grad_scratch(context, c)) };
 
-    cconv_corr_gather_pack(context, c, d->w, gather);
-    cconv_corr_scatter_pack(context, c, d->w, scatter);
+    cconv_corr_gather_pack(context, c, d->w, NULL, gather);
+    cconv_corr_scatter_pack(context, c, d->w, NULL, scatter);
     cconv_corr_gather(context, c, gather, d->x, init_of(d), d->s->act, (cconv_real)0.25, out[0],
                       scratch[0]);
     cconv_corr_scatter(context, c, scatter, d->dy, none, CCONV_ACT_NONE, 0, out[1], scratch[1]);
@@ -399,7 +399,7 @@ static void cutting_a_batch_does_not_change_bits(void **unused)
 
     whole = calloc(d.out, sizeof *whole);
     part = calloc(d.out, sizeof *part);
-    cconv_corr_gather_pack(context, &d.corr, d.w, packed);
+    cconv_corr_gather_pack(context, &d.corr, d.w, NULL, packed);
     cconv_corr_gather(context, &d.corr, packed, d.x, none, CCONV_ACT_NONE, 0, whole, scratch);
     for (size_t n = 0; n < d.corr.batch; n++)
         cconv_corr_gather(context, &one, packed, d.x + n * (d.in / d.corr.batch), none,
