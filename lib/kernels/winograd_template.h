@@ -245,12 +245,13 @@ enum start {
     START_MIXED   /* to be asked for each */
 };
 
-/* What the pixels of row y start from where the formula holds, at column 0. */
+/* What the pixels of row y start from where the formula holds, at the tile's first column. */
 INLINE VEC start_row(const struct cconv_winograd_join *j, size_t c, const PART part, const int full,
                      int y)
 {
-    return FMA(SET1(j->row0 + (cconv_real)y), load(j->down + c, part, full),
-               load(j->base + c, part, full));
+    return FMA(SET1(j->column0), load(j->right + c, part, full),
+               FMA(SET1(j->row0 + (cconv_real)y), load(j->down + c, part, full),
+                   load(j->base + c, part, full)));
 }
 
 /* Row y of a tile: start, add, activate and store n transformed values. */
@@ -270,7 +271,7 @@ INLINE void finish_row(const struct cconv_winograd_join *j, size_t c, const PART
         if (!whole && x >= j->columns)
             break;
         if (start == START_AFFINE || (some && x >= j->ax0 && x < j->ax1))
-            o[x] = ADD(o[x], FMA(SET1(j->column0 + (cconv_real)x), right, row));
+            o[x] = ADD(o[x], x == 0 ? row : FMA(SET1((cconv_real)x), right, row));
         else if (init != NULL)
             o[x] = ADD(o[x], load(init + x * j->init_pixel, part, full));
         if (add != NULL)

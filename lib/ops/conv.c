@@ -174,7 +174,9 @@ static struct packed lay_out(const struct cconv_app *app, const struct cconv_con
     p.backward = add_bytes(&p.total, reverse);
     if (a->coord_channels == 0)
         return p;
-    p.has_plane = cconv_position(&g->coords, a->coords, a->transposed, &p.position);
+    p.has_plane =
+        cconv_position(&g->coords, a->coords, a->transposed,
+                       cconv_corr_tile(app->context, &g->data, a->transposed), &p.position);
     p.has_map = !p.has_plane || cconv_position_has_map(&p.position);
     if (p.has_plane)
         p.plane = add_bytes(&p.total, image_bytes(cconv_position_plane_values(&p.position)));

@@ -413,6 +413,17 @@ int cconv_corr_is_matrix(const struct cconv_corr *c)
     return c->groups == 1 && c->small_h == c->big_h && c->small_w == c->big_w;
 }
 
+size_t cconv_corr_tile(const coordconv_context *context, const struct cconv_corr *c, int scatter)
+{
+    struct cconv_pass p;
+
+    if (scatter)
+        cconv_pass_scatter(context, c, 0, 0, &p);
+    else
+        cconv_pass_gather(context, c, &p);
+    return p.winograd != 0 ? p.winograd : 1;
+}
+
 static void take_matrix(const struct cconv_pass *p, const char *packed, struct cconv_corr_matrix *m)
 {
     const cconv_real *weights = NULL;

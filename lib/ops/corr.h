@@ -89,6 +89,9 @@ struct cconv_corr_matrix {
 
 int cconv_corr_is_matrix(const struct cconv_corr *c);
 
+/* Side of the tiles that outputs of a gather or a scatter of stride 1 are made in, 1 if in none. */
+size_t cconv_corr_tile(const coordconv_context *context, const struct cconv_corr *c, int scatter);
+
 /* packed: as cconv_corr_gather_pack or cconv_corr_scatter_pack left it, or NULL. */
 void cconv_corr_gather_matrix(const coordconv_context *context, const struct cconv_corr *c,
                               const void *packed, struct cconv_corr_matrix *m);

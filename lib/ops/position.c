@@ -73,8 +73,17 @@ static void find_run(struct cconv_position_axis *a)
     }
 }
 
+/* The run but for the tiles that reach beyond it. */
+static void fit_tiles(struct cconv_position_axis *a, int64_t tile)
+{
+    a->formula_begin = ceil_div(a->begin, tile) * tile;
+    a->formula_end = a->end < a->out ? a->end / tile * tile : a->end;
+    if (a->formula_begin >= a->formula_end)
+        a->formula_begin = a->formula_end = 0;
+}
+
 static struct cconv_position_axis axis_of(const struct cconv_corr *c, int axis, uint32_t flags,
-                                          int scatter)
+                                          int scatter, size_t tile)
 {
     const int64_t small = (int64_t)(axis == 0 ? c->small_h : c->small_w);
     const int64_t big = (int64_t)(axis == 0 ? c->big_h : c->big_w);
@@ -91,10 +100,11 @@ static struct cconv_position_axis axis_of(const struct cconv_corr *c, int axis, 
     a.origin = cconv_coords_axis(flags, 0, a.in);
     a.scale = flags & COORDCONV_COORDS_PIXEL ? 1 : a.in > 1 ? 2 / (double)(a.in - 1) : 0;
     find_run(&a);
+    fit_tiles(&a, (int64_t)tile);
     return a;
 }
 
-int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter,
+int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter, size_t tile,
                    struct cconv_position *p)
 {
     const size_t plane = (size_t)coords->kernel[0] * (size_t)coords->kernel[1];
@@ -102,8 +112,8 @@ int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter,
     if ((flags & ~(uint32_t)COORDCONV_COORDS_PIXEL) != COORDCONV_COORDS_XY ||
         (scatter && (coords->stride[0] != 1 || coords->stride[1] != 1)))
         return 0;
-    *p = (struct cconv_position){ .y = axis_of(coords, 0, flags, scatter),
-                                  .x = axis_of(coords, 1, flags, scatter),
+    *p = (struct cconv_position){ .y = axis_of(coords, 0, flags, scatter, tile),
+                                  .x = axis_of(coords, 1, flags, scatter, tile),
                                   .channels = scatter ? coords->big_c : coords->small_c,
                                   .weight_o = scatter ? plane : coords->weight_s,
                                   .weight_q = scatter ? coords->weight_s : plane,
@@ -135,13 +145,14 @@ int cconv_position_map_is_whole(const struct cconv_position *p)
     const size_t pixels = cconv_size_mul((size_t)p->y.out, (size_t)p->x.out);
     const size_t bytes = cconv_size_mul(cconv_size_mul(pixels, p->channels), sizeof(cconv_real));
 
-    return p->x.out < CCONV_PANEL_ROW || bytes <= SMALL_MAP;
+    return p->x.out < CCONV_PANEL_ROW || bytes <= SMALL_MAP || p->y.formula_end == 0 ||
+           p->x.formula_end == 0;
 }
 
 int cconv_position_has_map(const struct cconv_position *p)
 {
-    return cconv_position_map_is_whole(p) || cconv_position_groups(&p->y) > 1 ||
-           cconv_position_groups(&p->x) > 1;
+    return cconv_position_map_is_whole(p) || p->y.formula_begin > 0 ||
+           p->y.formula_end < p->y.out || p->x.formula_begin > 0 || p->x.formula_end < p->x.out;
 }
 
 /* The tables begin on a line of cache. */
@@ -161,8 +172,8 @@ static size_t table_values(const struct cconv_position *p, int64_t rows)
 
 size_t cconv_position_plane_values(const struct cconv_position *p)
 {
-    return cconv_size_add(table_start(p),
-                          cconv_size_add(table_values(p, p->y.end), table_values(p, p->x.end)));
+    return cconv_size_add(table_start(p), cconv_size_add(table_values(p, p->y.formula_end),
+                                                         table_values(p, p->x.formula_end)));
 }
 
 struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
@@ -172,12 +183,12 @@ struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
                                        .down = values + p->channels,
                                        .right = values + 2 * p->channels,
                                        .rows = values + table_start(p),
-                                       .columns =
-                                           values + table_start(p) + table_values(p, p->y.end),
-                                       .y0 = (size_t)p->y.begin,
-                                       .y1 = (size_t)p->y.end,
-                                       .x0 = (size_t)p->x.begin,
-                                       .x1 = (size_t)p->x.end };
+                                       .columns = values + table_start(p) +
+                                                  table_values(p, p->y.formula_end),
+                                       .y0 = (size_t)p->y.formula_begin,
+                                       .y1 = (size_t)p->y.formula_end,
+                                       .x0 = (size_t)p->x.formula_begin,
+                                       .x1 = (size_t)p->x.formula_end };
 }
 
 /* Of a tap column and of an output column, for some channels. */
@@ -275,25 +286,34 @@ static void write_plane(const struct fill *f, size_t first, size_t count, const 
     memcpy(to + p->channels, plane->down, count * sizeof *to);
     memcpy(to + 2 * p->channels, plane->right, count * sizeof *to);
     to = f->values + table_start(p);
-    write_table(to, p->y.end, plane->base, plane->down, first, count);
-    to += table_values(p, p->y.end);
-    write_table(to, p->x.end, NULL, plane->right, first, count);
+    write_table(to, p->y.formula_end, plane->base, plane->down, first, count);
+    to += table_values(p, p->y.formula_end);
+    write_table(to, p->x.formula_end, NULL, plane->right, first, count);
 }
 
+/* Where the formula is not used. */
 static void write_map(const struct fill *f, struct cconv_position_group y,
                       struct cconv_position_group x, size_t first, size_t count,
                       const struct plane *plane)
 {
     const struct cconv_position *p = f->p;
+    const int whole = cconv_position_map_is_whole(p);
 
-    for (int64_t i = y.first; i < y.last; i++)
+    for (int64_t i = y.first; i < y.last; i++) {
+        const int formula = !whole && i >= p->y.formula_begin && i < p->y.formula_end;
+
         for (int64_t j = x.first; j < x.last; j++) {
+            if (formula && j == p->x.formula_begin) {
+                j = p->x.formula_end - 1;
+                continue;
+            }
             cconv_real *to = f->map + (size_t)(i * p->x.out + j) * p->channels + first;
 
             for (size_t o = 0; o < count; o++)
                 to[o] = (plane->base[o] + (cconv_real)i * plane->down[o]) +
                         (cconv_real)j * plane->right[o];
         }
+    }
 }
 
 static void fill_channels(const struct fill *f, struct cconv_position_group y, size_t first,
@@ -313,12 +333,9 @@ static void fill_channels(const struct fill *f, struct cconv_position_group y, s
 
         sum_columns(f, columns, tap, inside, first, count, &sum);
         round_sums(&sum, count, &plane);
-        const int in_run = y.first == p->y.begin && x.first == p->x.begin;
-
-        if (in_run)
+        if (y.first == p->y.begin && x.first == p->x.begin)
             write_plane(f, first, count, &plane);
-        if (!in_run || cconv_position_map_is_whole(p))
-            write_map(f, y, x, first, count, &plane);
+        write_map(f, y, x, first, count, &plane);
     }
 }
 

@@ -23,6 +23,7 @@ struct cconv_position_axis {
     int64_t in, out, taps, step, pad, dilation, tap_first, tap_step;
     double origin, scale;
     int64_t begin, end;
+    int64_t formula_begin, formula_end; /* of the run, those that the formula is used for */
 };
 
 struct cconv_position {
@@ -32,8 +33,9 @@ struct cconv_position {
     size_t kernel_w;
 };
 
-/* Fill *p for the coordinate part of a gather or a scatter; 0 where that is not possible. */
-int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter,
+/* Fill *p for the coordinate part of a gather or a scatter whose outputs are made in
+ * tiles of tile x tile; 0 where that is not possible. The formula is for whole tiles. */
+int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter, size_t tile,
                    struct cconv_position *p);
 
 /* Outputs first .. last - 1 of group i, of how many groups. */

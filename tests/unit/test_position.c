@@ -311,8 +311,22 @@ static void check_grad(const struct position_case *c, const struct cconv_positio
     free(dy);
 }
 
+/* No whole tile is half the formula's, and none is left out that could be. */
+static void check_tiles(const struct cconv_position_axis *a, int64_t tile)
+{
+    assert_int_equal(a->formula_begin % tile, 0);
+    assert_true(a->formula_end % tile == 0 || a->formula_end == a->out);
+    if (a->formula_end == 0) {
+        assert_true(a->end - a->begin < 2 * tile);
+        return;
+    }
+    assert_in_range(a->formula_begin - a->begin, 0, tile - 1);
+    assert_in_range(a->end - a->formula_end, 0, tile - 1);
+}
+
 static void matches_plain_sums(void **state)
 {
+    static const size_t tiles[] = { 1, 2, 4 };
     const int cases = getenv("COORDCONV_TEST_SHORT") != NULL ? CASES / 5 : CASES;
     int whole = 0, border = 0;
     (void)state;
@@ -325,7 +339,9 @@ static void matches_plain_sums(void **state)
         pick_case(&c);
         cconv_real *weight = random_reals(c.weights);
 
-        assert_true(cconv_position(&c.corr, c.flags, c.scatter, &p));
+        assert_true(cconv_position(&c.corr, c.flags, c.scatter, tiles[i % 3], &p));
+        check_tiles(&p.y, (int64_t)tiles[i % 3]);
+        check_tiles(&p.x, (int64_t)tiles[i % 3]);
         whole += cconv_position_map_is_whole(&p);
         border += cconv_position_has_map(&p) && !cconv_position_map_is_whole(&p);
         check_fill(&c, &p, weight);
@@ -343,10 +359,10 @@ static void says_what_it_cannot(void **state)
     (void)state;
 
     pick_case(&c);
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, 0, &p));
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_RADIUS, 0, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, 0, 1, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_RADIUS, 0, 1, &p));
     c.corr.stride[1] = 2;
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY, 1, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY, 1, 1, &p));
 }
 
 int main(void)
