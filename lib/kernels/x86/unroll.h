@@ -31,14 +31,14 @@
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
 
-/* F(1) F(2) ... F(n) for an n of 6, 8, 12, 16 or 24, but not for odd numbers
- * above 13: next_tile does without. */
+/* F(1) F(2) ... F(n) for an n of 6, 8, 12, 16 or 24, but above 12 only for multiples of 4:
+ * next_tile does without the others, which would be a tenth of the library. */
 #define UP_TO(n, F) PASTE(UP_TO_, n)(F)
 #define UP_TO_6(F)  F(1) F(2) F(3) F(4) F(5) F(6)
 #define UP_TO_8(F)  UP_TO_6(F) F(7) F(8)
 #define UP_TO_12(F) UP_TO_8(F) F(9) F(10) F(11) F(12)
-#define UP_TO_16(F) UP_TO_12(F) F(13) F(14) F(16)
-#define UP_TO_24(F) UP_TO_16(F) F(18) F(20) F(22) F(24)
+#define UP_TO_16(F) UP_TO_12(F) F(16)
+#define UP_TO_24(F) UP_TO_16(F) F(20) F(24)
 
 /* F(1) F(2) F(4) F(6) ... F(n) for the same n. */
 #define EVEN_TO(n, F) PASTE(EVEN_TO_, n)(F)
@@ -66,20 +66,20 @@ static inline size_t tiles_for(size_t n, size_t tile)
 }
 
 /* How many of `left` the next tile takes: nearly equal parts, each a count that
- * UP_TO lists. Two halves of an odd count are faster than most of it and a rest. */
+ * UP_TO lists. Two halves of a count are faster than most of it and a rest. */
 static inline size_t next_tile(size_t left, size_t tile)
 {
     const size_t tiles = tiles_for(left, tile), count = (left + tiles - 1) / tiles;
 
-    if (count <= 13 || count % 2 == 0)
+    if (count <= 12 || count % 4 == 0)
         return count;
-    return tiles > 1 ? count + 1 : (count + 1) / 2;
+    return tiles > 1 ? count + 4 - count % 4 : (count + 1) / 2;
 }
 
 /* Place of a count in what UP_TO lists. */
 static inline size_t tile_index(size_t count)
 {
-    return count <= 13 ? count - 1 : count / 2 + 6;
+    return count <= 12 ? count - 1 : count / 4 + 8;
 }
 
 #endif /* CCONV_KERNELS_X86_UNROLL_H */
