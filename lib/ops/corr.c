@@ -28,52 +28,67 @@ static size_t packed_bytes(const struct cconv_pass *p)
                           cconv_size_align(cconv_size_mul(weights, sizeof(cconv_real))));
 }
 
-/* One panel, run by run; zero beyond the channels and products there are. */
-static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_strides *s,
-                       const cconv_real *weight, size_t channels, cconv_real *packed)
-{
-    const size_t group = p->panel->group;
-
-    memset(packed, 0, p->panel_weights * sizeof *packed);
-    for (int64_t ky = 0; ky < p->taps[0]; ky++) {
-        for (int64_t kx = 0; kx < p->taps[1]; kx++) {
-            const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
-            const int64_t wx = p->tap_first[1] + kx * p->tap_step[1];
-            const size_t tap = (size_t)(ky * p->taps[1] + kx);
-            const cconv_real *w = weight + (size_t)wy * s->kernel_w + (size_t)wx;
-
-            for (size_t i = 0; i < p->in_cg; i++) {
-                cconv_real *to = packed + cconv_pass_place(p, tap, i);
-
-                for (size_t o = 0; o < channels; o++)
-                    to[o * group] = w[o * s->out + i * s->in];
-            }
-        }
-    }
-}
-
 struct packing {
+    const coordconv_context *context;
     const struct cconv_pass *pass;
     struct cconv_weight_strides strides;
     const cconv_real *weight;
     cconv_real *panels;
 };
 
+/* Inputs of one panel from `first` on. */
+static void pack_inputs(const struct packing *k, const struct cconv_weight_view *v, size_t first,
+                        size_t channels, cconv_real *packed)
+{
+    const struct cconv_pass *p = k->pass;
+    const size_t group = p->panel->group, taps = (size_t)(p->taps[0] * p->taps[1]);
+
+    for (size_t tap = 0; tap < taps; tap++) {
+        const int64_t ky = (int64_t)tap / p->taps[1], kx = (int64_t)tap % p->taps[1];
+        const size_t wy = (size_t)(p->tap_first[0] + ky * p->tap_step[0]);
+        const size_t wx = (size_t)(p->tap_first[1] + kx * p->tap_step[1]);
+        const cconv_real *w = v->values + (wy * k->strides.kernel_w + wx) * v->tap;
+
+        for (size_t i = 0; i < v->inputs; i++) {
+            cconv_real *to = packed + cconv_pass_place(p, tap, first + i);
+
+            if (v->out == 1 && group == 1) {
+                memcpy(to, w + i * v->in, channels * sizeof *to);
+                continue;
+            }
+            for (size_t o = 0; o < channels; o++)
+                to[o * group] = w[o * v->out + i * v->in];
+        }
+    }
+}
+
+/* One panel; zero beyond the channels and products there are. */
 static void pack_task(void *arg, size_t task, size_t slot)
 {
     const struct packing *k = arg;
     const struct cconv_pass *p = k->pass;
     const size_t group = task / p->panels, o = task % p->panels * p->panel->nr;
+    const size_t channels = CCONV_MIN(p->panel->nr, p->out_cg - o);
+    const cconv_real *weight = k->weight + group * k->strides.group + o * k->strides.out;
+    cconv_real *packed = k->panels + task * p->panel_weights, room[CCONV_TURNED];
 
     (void)slot;
-    pack_panel(p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out,
-               CCONV_MIN(p->panel->nr, p->out_cg - o), k->panels + task * p->panel_weights);
+    if (channels < p->panel->nr || p->panel->group > 1)
+        memset(packed, 0, p->panel_weights * sizeof *packed);
+    for (size_t i = 0; i < p->in_cg;) {
+        const struct cconv_weight_view v =
+            cconv_pass_turn(k->context, p, &k->strides, weight, channels, i, room);
+
+        pack_inputs(k, &v, i, channels, packed);
+        i += v.inputs;
+    }
 }
 
 static void pack(coordconv_context *context, const struct cconv_pass *p,
                  const struct cconv_weight_strides *s, const cconv_real *weight, char *packed)
 {
-    struct packing k = { p, *s, weight, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
+    struct packing k = { context, p, *s, weight,
+                         (cconv_real *)(void *)(packed + offsets_bytes(p)) };
 
     if (p->winograd != 0) {
         cconv_winograd_pack(context, p, s, weight, packed);

@@ -254,6 +254,37 @@ void cconv_pass_pack(coordconv_context *context, const struct cconv_pass *p, cco
         pack(arg, i, 0);
 }
 
+/* A kernel plane lies together, and planes one behind the other along the inputs or,
+ * seen the other way, the outputs. */
+struct cconv_weight_view cconv_pass_turn(const coordconv_context *context,
+                                         const struct cconv_pass *p,
+                                         const struct cconv_weight_strides *s,
+                                         const cconv_real *weight, size_t channels, size_t i,
+                                         cconv_real room[CCONV_TURNED])
+{
+    const size_t nr = p->panel->nr, plane = CCONV_MIN(s->in, s->out);
+    const size_t fit = CCONV_MIN(CCONV_TURNED / (plane * nr), p->in_cg - i);
+    const size_t step = s->in == plane ? fit : 1; /* inputs that are one run of columns */
+    struct cconv_transpose t = { .outer = channels,
+                                 .inner = 1,
+                                 .columns = step * plane,
+                                 .from = weight + i * s->in,
+                                 .from_outer = s->out,
+                                 .to = room,
+                                 .to_stride = nr };
+
+    if (s->out == 1 || fit == 0)
+        return (struct cconv_weight_view){ t.from, s->out, s->in, 1, p->in_cg - i };
+    if (channels < nr)
+        memset(room, 0, fit * plane * nr * sizeof *room);
+    for (size_t k = 0; k < fit; k += step) {
+        context->kernels.transpose(&t);
+        t.from += s->in;
+        t.to += plane * nr;
+    }
+    return (struct cconv_weight_view){ room, 1, plane * nr, nr, fit };
+}
+
 /* Input rows that outputs y0 .. y1 - 1 reach, whether inside the image or not. */
 static size_t rows_reached(const struct cconv_pass *p, size_t outputs)
 {

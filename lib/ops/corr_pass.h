@@ -45,6 +45,14 @@ struct cconv_weight_strides {
     size_t out, in, group, kernel_w;
 };
 
+/* Weights of a panel's channels as packing reads them: output o, input i and tap are
+ * at values[o * out + i * in + tap * (place of the tap in the weights)]. */
+struct cconv_weight_view {
+    const cconv_real *values;
+    size_t out, in, tap;
+    size_t inputs; /* there are */
+};
+
 /* A pass under way: out = act(init + window over in). */
 struct cconv_pass_run {
     const struct cconv_pass *pass;
@@ -100,6 +108,18 @@ int cconv_pass_streams(const struct cconv_pass *p, const cconv_real *out);
 /* Pack panel `task` of `panels`, spread over threads where there is enough to pack. */
 void cconv_pass_pack(coordconv_context *context, const struct cconv_pass *p, cconv_task_fn *pack,
                      void *arg, size_t panels);
+
+/* Weights of inputs from `i` on, turned into room so that the channels of a panel lie side by
+ * side, zeros for those that are not there; or where they are, if they do or the kernel is too
+ * large. weight is the panel's. */
+enum {
+    CCONV_TURNED = 4608
+};
+struct cconv_weight_view cconv_pass_turn(const coordconv_context *context,
+                                         const struct cconv_pass *p,
+                                         const struct cconv_weight_strides *s,
+                                         const cconv_real *weight, size_t channels, size_t i,
+                                         cconv_real room[CCONV_TURNED]);
 
 /* Bytes of a strip for one block. */
 size_t cconv_pass_strip(const struct cconv_pass *p);

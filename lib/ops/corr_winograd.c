@@ -200,25 +200,8 @@ size_t cconv_winograd_scratch(const coordconv_context *context, const struct cco
     return cconv_size_mul(slot_bytes(p, &c), context->parallel.slots);
 }
 
-/* Taps of one panel as nine planes [in_cg][nr], zero in the channels that are not there. */
-static void pack_taps(const struct cconv_pass *p, const struct cconv_weight_strides *s,
-                      const cconv_real *weight, size_t channels, cconv_real *to, size_t plane)
-{
-    const size_t nr = p->panel->nr;
-
-    for (int64_t tap = 0; tap < 9; tap++, to += plane) {
-        const int64_t wy = p->tap_first[0] + tap / 3 * p->tap_step[0];
-        const int64_t wx = p->tap_first[1] + tap % 3 * p->tap_step[1];
-        const cconv_real *w = weight + (size_t)wy * s->kernel_w + (size_t)wx;
-
-        for (size_t i = 0; i < p->in_cg; i++) {
-            for (size_t o = 0; o < nr; o++)
-                to[i * nr + o] = o < channels ? w[o * s->out + i * s->in] : 0;
-        }
-    }
-}
-
 struct packing {
+    const coordconv_context *context;
     const struct cconv_pass *pass;
     const struct cconv_winograd *kernels;
     const struct cconv_weight_strides *strides;
@@ -226,26 +209,32 @@ struct packing {
     cconv_real *packed;
 };
 
-/* One panel: its taps are transformed where they lie. */
+/* One panel. */
 static void pack_task(void *arg, size_t task, size_t slot)
 {
     const struct packing *k = arg;
     const struct cconv_pass *p = k->pass;
-    const size_t nr = p->panel->nr, panel = p->in_cg * nr, plane = p->panels * panel;
-    cconv_real *to = k->packed + task * panel;
-    const struct cconv_winograd_spread filter = { .channels = panel,
-                                                  .x = to,
-                                                  .row = (ptrdiff_t)(3 * plane),
-                                                  .pixel = (ptrdiff_t)plane,
-                                                  .y1 = 3,
-                                                  .x1 = 3,
-                                                  .v = to,
-                                                  .plane = (ptrdiff_t)plane };
+    const size_t nr = p->panel->nr, channels = CCONV_MIN(nr, p->out_cg - task * nr);
+    const int64_t tap0 = p->tap_first[0] * 3 + p->tap_first[1];
+    cconv_real room[CCONV_TURNED];
+    struct cconv_winograd_spread filter = { .channels = nr,
+                                            .row = (ptrdiff_t)(3 * p->tap_step[0] * (int64_t)nr),
+                                            .pixel = (ptrdiff_t)(p->tap_step[1] * (int64_t)nr),
+                                            .y1 = 3,
+                                            .x1 = 3,
+                                            .v = k->packed + task * p->in_cg * nr,
+                                            .plane = (ptrdiff_t)(p->panels * p->in_cg * nr) };
 
     (void)slot;
-    pack_taps(p, k->strides, k->weight + task * nr * k->strides->out,
-              CCONV_MIN(nr, p->out_cg - task * nr), to, plane);
-    k->kernels->filter(&filter);
+    for (size_t i = 0; i < p->in_cg;) {
+        const struct cconv_weight_view v = cconv_pass_turn(
+            k->context, p, k->strides, k->weight + task * nr * k->strides->out, channels, i, room);
+
+        for (size_t end = i + v.inputs; i < end; i++, filter.v += nr) {
+            filter.x = v.values + (i + v.inputs - end) * v.in + (size_t)tap0 * nr;
+            k->kernels->filter(&filter);
+        }
+    }
 }
 
 /* Packed: [planes][panels][in_cg][nr]. */
@@ -253,7 +242,7 @@ void cconv_winograd_pack(coordconv_context *context, const struct cconv_pass *p,
                          const struct cconv_weight_strides *s, const cconv_real *weight,
                          void *packed)
 {
-    struct packing k = { p, cconv_winograd_kernels(context, p), s, weight, packed };
+    struct packing k = { context, p, cconv_winograd_kernels(context, p), s, weight, packed };
 
     cconv_pass_pack(context, p, pack_task, &k, p->panels);
 }

@@ -69,8 +69,9 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     const cconv_real *weight =
         app->weight != NULL ? app->weight : cconv_layer_values(app->layer, 0);
 
-    cconv_corr_gather_pack(app->context, &c, weight, run->packed);
-    if (app->training)
+    if ((run->leave_out & CCONV_PASS_FORWARD) == 0)
+        cconv_corr_gather_pack(app->context, &c, weight, run->packed);
+    if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
         cconv_corr_scatter_pack(app->context, &c, weight, reverse(app, &c, run));
 }
 
