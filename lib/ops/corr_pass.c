@@ -26,8 +26,11 @@ static void choose_blocks(struct cconv_pass *p, size_t products)
     const size_t row_bytes = CCONV_MAX(p->row * sizeof(cconv_real) * (size_t)p->step[0], 1);
     const size_t fit = CCONV_MAX(BLOCK_BYTES / row_bytes, 1);
     const size_t spread = ceil_div(p->batch * p->out_h, LEAST_BLOCKS);
+    size_t parts = p->lines ? CCONV_MAX(ceil_div(p->out_w, LINE_PIXELS), 1) : 1;
 
-    p->block_w = p->lines ? CCONV_MIN(p->out_w, LINE_PIXELS) : p->out_w;
+    if (parts > 1) /* of one size, and the same number for each of two threads */
+        parts += p->batch * parts % 2;
+    p->block_w = ceil_div(p->out_w, parts);
     p->block_h = CCONV_MAX(CCONV_MIN(CCONV_MIN(fit, spread), p->out_h), 1);
     p->block_work = p->block_h * p->block_w * CCONV_MAX(products, 1) * p->out_cg * p->groups;
 }
