@@ -36,6 +36,27 @@ struct packing {
     cconv_real *panels;
 };
 
+/* Channel o of a pass of several phases: zeros where its phase lacks a tap. */
+static void pack_merged(const struct packing *k, size_t o, cconv_real *packed)
+{
+    const struct cconv_pass *p = k->pass;
+    const struct cconv_weight_strides *s = &k->strides;
+    const int64_t phase = (int64_t)(o / p->phase_c), kernel_w = (int64_t)s->kernel_w;
+
+    for (size_t tap = 0; tap < (size_t)(p->taps[0] * p->taps[1]); tap++) {
+        const int64_t ky = (int64_t)tap / p->taps[1], kx = (int64_t)tap % p->taps[1];
+        const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
+        const int64_t wx = p->tap_first[1] + kx * p->tap_step[1] + phase;
+
+        if (wx < 0 || wx >= kernel_w)
+            continue;
+        const cconv_real *w = k->weight + o % p->phase_c * s->out + wy * kernel_w + wx;
+
+        for (size_t i = 0; i < p->in_cg; i++)
+            packed[cconv_pass_place(p, tap, i)] = w[i * s->in];
+    }
+}
+
 /* Inputs of one panel from `first` on. */
 static void pack_inputs(const struct packing *k, const struct cconv_weight_view *v, size_t first,
                         size_t channels, cconv_real *packed)
@@ -69,15 +90,20 @@ static void pack_task(void *arg, size_t task, size_t slot)
     const struct cconv_pass *p = k->pass;
     const size_t group = task / p->panels, o = task % p->panels * p->panel->nr;
     const size_t channels = CCONV_MIN(p->panel->nr, p->out_cg - o);
-    const cconv_real *weight = k->weight + group * k->strides.group + o * k->strides.out;
     cconv_real *packed = k->panels + task * p->panel_weights, room[CCONV_TURNED];
 
     (void)slot;
-    if (channels < p->panel->nr || p->panel->group > 1)
+    if (channels < p->panel->nr || p->panel->group > 1 || p->phase_c != 0)
         memset(packed, 0, p->panel_weights * sizeof *packed);
+    if (p->phase_c != 0) {
+        for (size_t i = 0; i < channels; i++)
+            pack_merged(k, o + i, packed + i * p->panel->group);
+        return;
+    }
     for (size_t i = 0; i < p->in_cg;) {
-        const struct cconv_weight_view v =
-            cconv_pass_turn(k->context, p, &k->strides, weight, channels, i, room);
+        const struct cconv_weight_view v = cconv_pass_turn(
+            k->context, p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out,
+            channels, i, room);
 
         pack_inputs(k, &v, i, channels, packed);
         i += v.inputs;
@@ -328,15 +354,27 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
 struct phases {
     const coordconv_context *context;
     const struct cconv_corr *corr;
+    int merged;
     int64_t next;
 };
 
+static struct phases all_phases(const coordconv_context *context, const struct cconv_corr *c)
+{
+    return (struct phases){ context, c, cconv_pass_merges(context, c), 0 };
+}
+
 static int next_phase(struct phases *i, struct cconv_pass *p)
 {
-    const int64_t width = cconv_pass_phases(i->corr, 1);
+    const int64_t width = i->merged ? 2 : cconv_pass_phases(i->corr, 1);
 
     if (i->next >= width * cconv_pass_phases(i->corr, 0))
         return 0;
+    if (i->merged) {
+        const int64_t next = i->next++;
+
+        return cconv_pass_scatter_merged(i->context, i->corr, next / 2, (int)(next % 2), p) ||
+               next_phase(i, p);
+    }
     cconv_pass_scatter(i->context, i->corr, i->next / width, i->next % width, p);
     i->next++;
     return 1;
@@ -344,7 +382,7 @@ static int next_phase(struct phases *i, struct cconv_pass *p)
 
 size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct cconv_corr *c)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     size_t sum = 0;
 
@@ -353,15 +391,33 @@ size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct 
     return sum;
 }
 
+/* The bias of a row of phases. */
+static size_t bias_bytes(const struct cconv_corr *c)
+{
+    return cconv_size_align(cconv_size_mul(c->big_c, (size_t)c->stride[1] * sizeof(cconv_real)));
+}
+
+static void repeat_bias(const struct cconv_corr *c, struct run *r)
+{
+    cconv_real *bias = (cconv_real *)(void *)r->scratch;
+
+    r->scratch += bias_bytes(c);
+    if (r->init.values == NULL || r->init.is_map)
+        return;
+    for (size_t i = 0; i < (size_t)c->stride[1]; i++)
+        memcpy(bias + i * c->big_c, r->init.values, c->big_c * sizeof *bias);
+    r->init.values = bias;
+}
+
 size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     size_t most = 0;
 
     while (next_phase(&i, &p))
         most = CCONV_MAX(most, scratch_bytes(context, &p));
-    return most;
+    return cconv_size_add(most, i.merged ? bias_bytes(c) : 0);
 }
 
 void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
@@ -371,7 +427,7 @@ void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr
                                             .in = c->weight_s,
                                             .group = c->small_c / c->groups * c->weight_s,
                                             .kernel_w = (size_t)c->kernel[1] };
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
 
     for (char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
@@ -382,7 +438,7 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
                         const cconv_real *small, struct cconv_corr_init init,
                         enum cconv_activation act, cconv_real slope, cconv_real *big, void *scratch)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     struct run r = { .pass = &p,
                      .in = small,
@@ -397,6 +453,8 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
         cconv_pass_empty(context, c, &p); /* what no tap reaches, and all else besides */
         run(context, &r, packed);
     }
+    if (i.merged)
+        repeat_bias(c, &r);
     for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
         run(context, &r, at);
 }

@@ -21,6 +21,8 @@ struct cconv_pass {
     size_t groups, in_cg, out_cg;
     int64_t taps[2], step[2], dilation[2], pad[2];
     int64_t tap_first[2], tap_step[2];
+    size_t phase_c; /* 0, or the channels of a phase where several are one pass: those of their
+                     * outputs follow each other, and tap_first rises by one with each phase */
 
     /* Chosen from the above. */
     size_t winograd; /* outputs of a tile along an axis; 0: the sum is made directly, and what
@@ -84,6 +86,14 @@ void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr
 int64_t cconv_pass_phases(const struct cconv_corr *c, int axis);
 void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ky,
                         int64_t kx, struct cconv_pass *p);
+
+/* The phases of a row side by side in one pass, whose outputs are pixels of stride x channels:
+ * the input is read once, and panels are wider, for taps that some phases lack. A last pixel
+ * that is not whole is a pass of its own. Is that less work? And whole pixel or rest of row
+ * phase ky; returns 0 if there is none. */
+int cconv_pass_merges(const coordconv_context *context, const struct cconv_corr *c);
+int cconv_pass_scatter_merged(const coordconv_context *context, const struct cconv_corr *c,
+                              int64_t ky, int rest, struct cconv_pass *p);
 
 /* All outputs of a scatter, without any tap. */
 void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
