@@ -20,6 +20,7 @@ enum {
     LEAST_PANELS = 2, /* of a task: each spreads the block's inputs anew */
     EVEN_BLOCKS = 16,
     PANEL_TILES = 12, /* what the widest panels take at once */
+    MOST_APART = 4,   /* taps, in the weights */
     LINE = 64,        /* bytes of a cache line */
     PAD = 16, /* elements between planes, or their tiles would meet in the same cache sets */
     CACHED_WEIGHTS = 1024 * 1024 /* bytes of transformed weights a core keeps */
@@ -31,10 +32,12 @@ enum {
 /* What tiles have to gain to be worth their rounding. */
 #define WORTH 0.95F
 
+/* Taps further apart are of kernels that packing does not turn (cconv_pass_turn). */
 static int fits(const struct cconv_pass *p)
 {
-    return p->taps[0] == 3 && p->taps[1] == 3 && p->step[0] == 1 && p->step[1] == 1 &&
-           p->dilation[0] == 1 && p->dilation[1] == 1 && p->groups == 1 && !p->depth;
+    return p->tap_step[0] >= -MOST_APART && p->tap_step[1] >= -MOST_APART && p->taps[0] == 3 &&
+           p->taps[1] == 3 && p->step[0] == 1 && p->step[1] == 1 && p->dilation[0] == 1 &&
+           p->dilation[1] == 1 && p->groups == 1 && !p->depth;
 }
 
 static float panels_cost(const struct cconv_panel *panel, size_t channels, size_t products)
@@ -215,10 +218,12 @@ static void pack_task(void *arg, size_t task, size_t slot)
     const struct packing *k = arg;
     const struct cconv_pass *p = k->pass;
     const size_t nr = p->panel->nr, channels = CCONV_MIN(nr, p->out_cg - task * nr);
-    const int64_t tap0 = p->tap_first[0] * 3 + p->tap_first[1];
+    const int64_t kernel_w = (int64_t)k->strides->kernel_w;
+    const int64_t tap0 = p->tap_first[0] * kernel_w + p->tap_first[1];
     cconv_real room[CCONV_TURNED];
     struct cconv_winograd_spread filter = { .channels = nr,
-                                            .row = (ptrdiff_t)(3 * p->tap_step[0] * (int64_t)nr),
+                                            .row = (ptrdiff_t)(kernel_w * p->tap_step[0] *
+                                                               (int64_t)nr),
                                             .pixel = (ptrdiff_t)(p->tap_step[1] * (int64_t)nr),
                                             .y1 = 3,
                                             .x1 = 3,
