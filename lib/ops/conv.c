@@ -278,12 +278,14 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
     *(struct packed *)run->packed = p;
-    pack(app, &g.data, a->transposed, weight, at(run, p.forward));
-    if (app->training)
+    if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
     if (p.has_channels)
         cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p.channels), 1,
                             app->in[0].dim[2] * a->coord_channels, a->coord_channels);
+    if ((run->leave_out & CCONV_PASS_FORWARD) != 0)
+        return;
+    pack(app, &g.data, a->transposed, weight, at(run, p.forward));
     if (p.has_plane)
         cconv_position_fill(app->context, &p.position, weight + g.coord_weights, app->scale,
                             bias_values(app), at(run, p.plane), at(run, p.map), run->scratch);

@@ -41,57 +41,97 @@ static void scale_panel(const struct cconv_pass *p, const cconv_real *scale, siz
     }
 }
 
-/* One panel, run by run; zero beyond the channels and products there are. */
-static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_strides *s,
-                       const cconv_real *weight, size_t channels, cconv_real *packed)
-{
-    const size_t group = p->panel->group;
-
-    memset(packed, 0, p->panel_weights * sizeof *packed);
-    for (int64_t ky = 0; ky < p->taps[0]; ky++) {
-        for (int64_t kx = 0; kx < p->taps[1]; kx++) {
-            const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
-            const int64_t wx = p->tap_first[1] + kx * p->tap_step[1];
-            const size_t tap = (size_t)(ky * p->taps[1] + kx);
-            const cconv_real *w = weight + (size_t)wy * s->kernel_w + (size_t)wx;
-
-            for (size_t i = 0; i < p->in_cg; i++) {
-                cconv_real *to = packed + cconv_pass_place(p, tap, i);
-
-                for (size_t o = 0; o < channels; o++)
-                    to[o * group] = w[o * s->out + i * s->in];
-            }
-        }
-    }
-}
-
 struct packing {
+    const coordconv_context *context;
     const struct cconv_pass *pass;
     struct cconv_weight_strides strides;
     const cconv_real *weight, *scale;
     cconv_real *panels;
 };
 
+/* Channel o of a pass of several phases: zeros where its phase lacks a tap. */
+static void pack_merged(const struct packing *k, size_t o, cconv_real *packed)
+{
+    const struct cconv_pass *p = k->pass;
+    const struct cconv_weight_strides *s = &k->strides;
+    const int64_t phase = (int64_t)(o / p->phase_c), kernel_w = (int64_t)s->kernel_w;
+    const cconv_real factor = k->scale != NULL ? k->scale[o % p->phase_c] : 1;
+
+    for (size_t tap = 0; tap < (size_t)(p->taps[0] * p->taps[1]); tap++) {
+        const int64_t ky = (int64_t)tap / p->taps[1], kx = (int64_t)tap % p->taps[1];
+        const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
+        const int64_t wx = p->tap_first[1] + kx * p->tap_step[1] + phase;
+
+        if (wx < 0 || wx >= kernel_w)
+            continue;
+        const cconv_real *w = k->weight + o % p->phase_c * s->out + wy * kernel_w + wx;
+
+        for (size_t i = 0; i < p->in_cg; i++)
+            packed[cconv_pass_place(p, tap, i)] = factor * w[i * s->in];
+    }
+}
+
+/* Inputs of one panel from `first` on. */
+static void pack_inputs(const struct packing *k, const struct cconv_weight_view *v, size_t first,
+                        size_t channels, cconv_real *packed)
+{
+    const struct cconv_pass *p = k->pass;
+    const size_t group = p->panel->group, taps = (size_t)(p->taps[0] * p->taps[1]);
+
+    for (size_t tap = 0; tap < taps; tap++) {
+        const int64_t ky = (int64_t)tap / p->taps[1], kx = (int64_t)tap % p->taps[1];
+        const size_t wy = (size_t)(p->tap_first[0] + ky * p->tap_step[0]);
+        const size_t wx = (size_t)(p->tap_first[1] + kx * p->tap_step[1]);
+        const cconv_real *w = v->values + (wy * k->strides.kernel_w + wx) * v->tap;
+
+        for (size_t i = 0; i < v->inputs; i++) {
+            cconv_real *to = packed + cconv_pass_place(p, tap, first + i);
+
+            if (v->out == 1 && group == 1) {
+                memcpy(to, w + i * v->in, channels * sizeof *to);
+                continue;
+            }
+            for (size_t o = 0; o < channels; o++)
+                to[o * group] = w[o * v->out + i * v->in];
+        }
+    }
+}
+
+/* One panel; zero beyond the channels and products there are. */
 static void pack_task(void *arg, size_t task, size_t slot)
 {
     const struct packing *k = arg;
     const struct cconv_pass *p = k->pass;
     const size_t group = task / p->panels, o = task % p->panels * p->panel->nr;
     const size_t channels = CCONV_MIN(p->panel->nr, p->out_cg - o);
-    cconv_real *to = k->panels + task * p->panel_weights;
+    cconv_real *packed = k->panels + task * p->panel_weights, room[CCONV_TURNED];
 
     (void)slot;
-    pack_panel(p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out, channels,
-               to);
+    if (channels < p->panel->nr || p->panel->group > 1 || p->phase_c != 0)
+        memset(packed, 0, p->panel_weights * sizeof *packed);
+    if (p->phase_c != 0) {
+        for (size_t i = 0; i < channels; i++)
+            pack_merged(k, o + i, packed + i * p->panel->group);
+        return;
+    }
+    for (size_t i = 0; i < p->in_cg;) {
+        const struct cconv_weight_view v = cconv_pass_turn(
+            k->context, p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out,
+            channels, i, room);
+
+        pack_inputs(k, &v, i, channels, packed);
+        i += v.inputs;
+    }
     if (k->scale != NULL)
-        scale_panel(p, k->scale + group * p->out_cg + o, channels, to);
+        scale_panel(p, k->scale + group * p->out_cg + o, channels, packed);
 }
 
 static void pack(coordconv_context *context, const struct cconv_pass *p,
                  const struct cconv_weight_strides *s, const cconv_real *weight,
                  const cconv_real *scale, char *packed)
 {
-    struct packing k = { p, *s, weight, scale, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
+    struct packing k = { context, p,     *s,
+                         weight,  scale, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
 
     if (p->winograd != 0) {
         cconv_winograd_pack(context, p, s, weight, scale, packed);
@@ -331,15 +371,27 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
 struct phases {
     const coordconv_context *context;
     const struct cconv_corr *corr;
+    int merged;
     int64_t next;
 };
 
+static struct phases all_phases(const coordconv_context *context, const struct cconv_corr *c)
+{
+    return (struct phases){ context, c, cconv_pass_merges(context, c), 0 };
+}
+
 static int next_phase(struct phases *i, struct cconv_pass *p)
 {
-    const int64_t width = cconv_pass_phases(i->corr, 1);
+    const int64_t width = i->merged ? 2 : cconv_pass_phases(i->corr, 1);
 
     if (i->next >= width * cconv_pass_phases(i->corr, 0))
         return 0;
+    if (i->merged) {
+        const int64_t next = i->next++;
+
+        return cconv_pass_scatter_merged(i->context, i->corr, next / 2, (int)(next % 2), p) ||
+               next_phase(i, p);
+    }
     cconv_pass_scatter(i->context, i->corr, i->next / width, i->next % width, p);
     i->next++;
     return 1;
@@ -347,7 +399,7 @@ static int next_phase(struct phases *i, struct cconv_pass *p)
 
 size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct cconv_corr *c)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     size_t sum = 0;
 
@@ -356,15 +408,33 @@ size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct 
     return sum;
 }
 
+/* The bias of a row of phases. */
+static size_t bias_bytes(const struct cconv_corr *c)
+{
+    return cconv_size_align(cconv_size_mul(c->big_c, (size_t)c->stride[1] * sizeof(cconv_real)));
+}
+
+static void repeat_bias(const struct cconv_corr *c, struct run *r)
+{
+    cconv_real *bias = (cconv_real *)(void *)r->scratch;
+
+    r->scratch += bias_bytes(c);
+    if (r->init.values == NULL || r->init.is_map)
+        return;
+    for (size_t i = 0; i < (size_t)c->stride[1]; i++)
+        memcpy(bias + i * c->big_c, r->init.values, c->big_c * sizeof *bias);
+    r->init.values = bias;
+}
+
 size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     size_t most = 0;
 
     while (next_phase(&i, &p))
         most = CCONV_MAX(most, scratch_bytes(context, &p));
-    return most;
+    return cconv_size_add(most, i.merged ? bias_bytes(c) : 0);
 }
 
 void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
@@ -374,7 +444,7 @@ void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr
                                             .in = c->weight_s,
                                             .group = c->small_c / c->groups * c->weight_s,
                                             .kernel_w = (size_t)c->kernel[1] };
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
 
     for (char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
@@ -385,7 +455,7 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
                         const cconv_real *small, struct cconv_corr_init init,
                         enum cconv_activation act, cconv_real slope, cconv_real *big, void *scratch)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     struct run r = { .pass = &p,
                      .in = small,
@@ -400,6 +470,8 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
         cconv_pass_empty(context, c, &p); /* what no tap reaches, and all else besides */
         run(context, &r, packed);
     }
+    if (i.merged)
+        repeat_bias(c, &r);
     for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
         run(context, &r, at);
 }

@@ -14,6 +14,7 @@
 /* Partial sums: enough to keep threads busy, few enough to be cheap to clear and add. */
 enum {
     MOST_PARTIALS = 16,
+    LEAST_TASKS = 8,
     PARTIAL_BYTES = 8 * 1024 * 1024
 };
 
@@ -22,6 +23,7 @@ struct grad {
     cconv_transpose_fn *transpose;
     size_t panels; /* of all groups */
     size_t partials;
+    size_t splits;    /* tasks that share a partial sum, each with some of the panels */
     size_t finishers; /* tasks that add up the partials */
     size_t blocks;
     size_t panel_bytes;
@@ -49,6 +51,13 @@ static void plan_grad(const coordconv_context *context, const struct cconv_corr 
     g->partials = CCONV_MAX(CCONV_MIN(PARTIAL_BYTES / weights, MOST_PARTIALS), 1);
     g->partials = CCONV_MIN(g->partials, 1 + g->blocks * g->pass.block_work / CCONV_LEAST_WORK);
     g->partials = CCONV_MIN(g->partials, CCONV_MAX(g->blocks, 1));
+    if (g->partials > 1) /* the same for each of two threads */
+        g->partials -= g->partials % 2;
+    g->splits = 1;
+    if (g->partials < LEAST_TASKS && !g->pass.depth)
+        g->splits = CCONV_MIN(LEAST_TASKS / g->partials, g->panels);
+    g->splits =
+        CCONV_MIN(g->splits, 1 + g->blocks * g->pass.block_work / g->partials / CCONV_LEAST_WORK);
     g->finishers = CCONV_MIN(1 + g->partials * weights / CCONV_LEAST_WORK, g->panels);
 }
 
@@ -130,20 +139,22 @@ static void add_block(const struct grad *g, const struct cconv_rows *rows,
     }
 }
 
-static void partial_task(void *arg, size_t partial, size_t slot)
+static void partial_task(void *arg, size_t task, size_t slot)
 {
     const struct grad *g = arg;
+    const size_t partial = task / g->splits, split = task % g->splits;
+    const size_t first = g->panels * split / g->splits, end = g->panels * (split + 1) / g->splits;
     const struct cconv_pass *p = &g->pass;
     cconv_real *strip = (cconv_real *)(void *)(g->strips + slot * cconv_pass_strip(p));
 
-    memset(partial_panel(g, partial, 0), 0, g->panels * g->panel_bytes);
+    memset(partial_panel(g, partial, first), 0, (end - first) * g->panel_bytes);
     for (size_t i = g->blocks * partial / g->partials; i < g->blocks * (partial + 1) / g->partials;
          i++) {
         const struct cconv_block b = cconv_pass_block(p, i);
         const struct cconv_rows rows =
             cconv_pass_rows(p, g->big + b.n * p->in_h * p->in_w * p->in_c, &b, strip);
 
-        for (size_t panel = 0; panel < g->panels; panel++)
+        for (size_t panel = first; panel < end; panel++)
             add_block(g, &rows, &b, panel, partial_panel(g, partial, panel));
     }
 }
@@ -213,6 +224,6 @@ void cconv_corr_grad(coordconv_context *context, const struct cconv_corr *c,
     g.sums = (char *)scratch + offsets_bytes(&g);
     g.strips = g.sums + sums_bytes(&g);
     cconv_pass_offsets(&g.pass, scratch);
-    cconv_parallel_run(&context->parallel, partial_task, &g, g.partials);
+    cconv_parallel_run(&context->parallel, partial_task, &g, g.partials * g.splits);
     cconv_parallel_run(&context->parallel, finish_task, &g, g.finishers);
 }
