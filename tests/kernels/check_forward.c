@@ -357,6 +357,7 @@ static void check_parts(const struct round *r, const struct arena *arena, size_t
             const int last = (side == SIDE_LAST) == (p.a_stride > 0);
 
             p.act = (enum cconv_activation)((pixels + channels) % 3);
+            p.cached = (int)((pixels + channels) / 3 % 2);
             check_part(r, arena, (enum side)side, &p, last ? MAX_PIXELS - pixels : 0, pixels);
         }
     }
