@@ -62,7 +62,15 @@ static inline unsigned first_bits(size_t n, unsigned lanes)
 #define NAME(x) x##_16
 #include "kernels/x86/conv_template.h"
 
-#define COUNTING _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define COUNTING    _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define CYCLE(v, n) cycle_16(v, n)
+
+static inline __m512 cycle_16(__m512 v, size_t n)
+{
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+    return _mm512_permutexvar_ps(_mm512_and_si512(lane, _mm512_set1_epi32((int)n - 1)), v);
+}
 
 /* Two neighbours that travel as one double. */
 static inline double two_floats(const float *p)

@@ -76,6 +76,16 @@ static inline size_t next_tile(size_t left, size_t tile)
     return tiles > 1 ? count + 1 : (count + 1) / 2;
 }
 
+/* The same for counts that EVEN_TO lists. */
+static inline size_t next_even_tile(size_t left, size_t tile)
+{
+    const size_t tiles = tiles_for(left, tile), count = (left + tiles - 1) / tiles;
+
+    if (count == 1 || count % 2 == 0)
+        return count;
+    return tiles > 1 ? count + 1 : count - 1;
+}
+
 /* Place of a count in what UP_TO lists. */
 static inline size_t tile_index(size_t count)
 {
