@@ -44,6 +44,10 @@
 #ifndef CCONV_KERNELS_X86_GROUP_STORE
 #define CCONV_KERNELS_X86_GROUP_STORE
 
+/* Pixels by which gradients are fetched before their turn: few bytes each, they come from
+ * memory while inputs were copied to the second level. */
+#define GROUP_AHEAD 64
+
 /* Most results of a tile, with room to read the last vector. */
 #define GROUP_RESULTS (24 * 8 + LANES)
 
@@ -506,8 +510,10 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const struct NAME(
             for (int j = 0; j < chains; j++, x += a_stride, g += g_stride)
                 NAME(grad_pixel)(sum + j * count, p, x, of, g, rest, count, place);
         }
-        for (; left > 0; left--, x += a_stride, g += g_stride)
+        for (; left > 0; left--, x += a_stride, g += g_stride) {
+            __builtin_prefetch(g + GROUP_AHEAD * g_stride);
             NAME(grad_pixel)(sum, p, x, of, g, rest, count, place);
+        }
     }
     UNROLL
     for (int i = 0; i < count; i++) {
