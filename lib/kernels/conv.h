@@ -79,6 +79,7 @@ struct cconv_panel_forward {
     /* c is too large for the caches and better written past them. Then nr is a multiple of 16,
      * channels is nr, and c and c_stride are aligned to 64 bytes. */
     int stream;
+    int cached; /* a is in a cache of this core: not to be asked for before its turn */
 };
 
 typedef void cconv_panel_forward_fn(const struct cconv_panel_forward *p);

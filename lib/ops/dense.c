@@ -70,6 +70,7 @@ struct product {
     cconv_real *c;
     enum cconv_activation act;
     cconv_real slope;
+    int cached; /* a was written just now */
 };
 
 /* a is [pixels][length] in steps of a_stride, weights panel i at b + i * b_panel. */
@@ -97,6 +98,7 @@ static void multiply_by(const struct cconv_corr_matrix *m, const struct product 
             .c_stride = (ptrdiff_t)m->out,
             .act = p->act,
             .slope = p->slope,
+            .cached = p->cached,
         };
 
         if (p->affine != NULL) {
@@ -144,7 +146,8 @@ static void forward_part(const struct cconv_dense *d, const struct cconv_pixels 
                                   .add = p->add == NULL ? NULL : p->add + done * m->out,
                                   .c = p->y + done * m->out,
                                   .act = d->act,
-                                  .slope = d->slope };
+                                  .slope = d->slope,
+                                  .cached = p->cached };
 
     if (!d->spread) {
         multiply(m, &call);
@@ -228,7 +231,8 @@ static void backward_input(const struct cconv_dense *d, const struct cconv_pixel
     for (size_t done = 0; done < p->count; done += step) {
         const struct product call = { .pixels = CCONV_MIN(step, p->count - done),
                                       .a = p->dy + done * m->in,
-                                      .c = p->dx[0] + done * m->out };
+                                      .c = p->dx[0] + done * m->out,
+                                      .cached = 1 };
 
         if (p->ahead != NULL)
             cconv_ahead_fetch(p->ahead, call.pixels * m->in * m->out);
