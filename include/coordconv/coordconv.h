@@ -9,6 +9,7 @@
 #include <coordconv/base.h>
 #include <coordconv/context.h>
 #include <coordconv/coords.h>
+#include <coordconv/dlpack.h>
 #include <coordconv/io.h>
 #include <coordconv/layer.h>
 #include <coordconv/model.h>

@@ -187,6 +187,35 @@ static coordconv_status tensors(struct stage *s)
     return COORDCONV_OK;
 }
 
+/* Out and back through both kinds of struct; a deleter is called by an import, or here. */
+static coordconv_status dlpack(struct stage *s)
+{
+    coordconv_dl_managed *plain = NULL;
+    coordconv_dl_managed_versioned *versioned = NULL;
+    coordconv_status status;
+
+    TRY(s, coordconv_tensor_new(s->context, COORDCONV_F32, 4, image_shape, &s->tensor[0]));
+    TRY(s, coordconv_tensor_init(s->tensor[0], COORDCONV_INIT_HE_NORMAL, 0, 3, 1, 4));
+    TRY(s, coordconv_tensor_to_dlpack(s->tensor[0], &plain));
+    status = coordconv_tensor_from_dlpack(s->context, plain, &s->tensor[1]);
+    if (count_refusal(s, status))
+        status = coordconv_tensor_from_dlpack(s->context, plain, &s->tensor[1]);
+    if (status != COORDCONV_OK) {
+        plain->deleter(plain);
+        return status;
+    }
+    TRY(s, coordconv_tensor_to_dlpack_versioned(s->tensor[1], &versioned));
+    status = coordconv_tensor_from_dlpack_versioned(s->context, versioned, &s->tensor[2]);
+    if (count_refusal(s, status))
+        status = coordconv_tensor_from_dlpack_versioned(s->context, versioned, &s->tensor[2]);
+    if (status != COORDCONV_OK) {
+        versioned->deleter(versioned);
+        return status;
+    }
+    digest(s, s->tensor[2]);
+    return COORDCONV_OK;
+}
+
 /* ---- layers ---- */
 
 static const coordconv_conv2d_desc conv_desc = { .struct_size = sizeof conv_desc,
@@ -541,6 +570,7 @@ static coordconv_status analytic_nets(struct stage *s)
 
 DEFINE_TEST(nothing_but_a_context, 1)
 DEFINE_TEST(tensors, 8)
+DEFINE_TEST(dlpack, 9)
 DEFINE_TEST(layers, 15)
 DEFINE_TEST(other_coords, 10)
 DEFINE_TEST(layers_run, 40)
@@ -573,6 +603,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_but_a_context),
         cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_dlpack),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_other_coords),
         cmocka_unit_test(test_layers_run),
