@@ -126,6 +126,6 @@ def expect_refusal(text, function, *arguments):
 
 def run(functions):
     """Call each; a failed assertion shows where."""
-    for function in functions:
+    for number, function in enumerate(functions, 1):
         function()
-        print("ok", function.__name__)
+        print("ok %d - %s" % (number, function.__name__.replace("_", " ")), flush=True)
