@@ -12,8 +12,11 @@
 #include "io/file.h"
 #include "io/safetensors.h"
 
-/* Prefix of version 1.0, the longest dictionary of eight axes, and blanks: below 384. */
-#define HEADER_ROOM 384
+/* What stands before the elements, filled up to a multiple of 64 bytes as NumPy does. The shape of
+ * a tensor has 26 digits at most, so that 107 bytes are the longest there is to fill up. */
+enum {
+    HEADER = 128
+};
 
 static const char *descr(int32_t dtype)
 {
@@ -34,48 +37,41 @@ static const char *descr(int32_t dtype)
     }
 }
 
-/* The header up to where the elements begin, a multiple of 64 bytes; returns its length. */
-static size_t make_header(const coordconv_tensor *tensor, char *header)
+static void make_header(const coordconv_tensor *tensor, char header[HEADER])
 {
     const struct cconv_shape *shape = &tensor->shape;
-    size_t at = 10, growth = 0;
+    size_t at = 10;
 
-    memset(header, ' ', HEADER_ROOM);
-    at += (size_t)snprintf(header + at, HEADER_ROOM - at,
+    memset(header, ' ', HEADER);
+    memcpy(header, "\x93NUMPY\x01", 8); /* with the NUL, version 1.0 */
+    header[8] = HEADER - 10;
+    header[9] = 0;
+    at += (size_t)snprintf(header + at, HEADER - at,
                            "{'descr': '%s', 'fortran_order': False, 'shape': (",
                            descr(tensor->dtype));
-    for (int32_t i = 0; i < shape->ndim; i++) {
-        const int n = snprintf(header + at, HEADER_ROOM - at, "%" PRId64 "%s", shape->dim[i],
+    for (int32_t i = 0; i < shape->ndim; i++)
+        at += (size_t)snprintf(header + at, HEADER - at, "%" PRId64 "%s", shape->dim[i],
                                shape->ndim == 1      ? ","
                                : i < shape->ndim - 1 ? ", "
                                                      : "");
-        at += (size_t)n;
-        if (i == 0) /* NumPy leaves room for this extent to grow, up to 21 digits */
-            growth = 21 - strcspn(header + at - n, ",");
-    }
-    at += (size_t)snprintf(header + at, HEADER_ROOM - at, "), }");
+    at += (size_t)snprintf(header + at, HEADER - at, "), }");
+    assert(at < HEADER - 1);
     header[at] = ' ';
-    at += growth + 1;
-    at += 64 - at % 64; /* a full 64 where it fits already, as NumPy does */
-    assert(at <= HEADER_ROOM);
-    header[at - 1] = '\n';
-    memcpy(header, "\x93NUMPY\x01", 8); /* with the NUL, version 1.0 */
-    header[8] = (char)((at - 10) & 0xff);
-    header[9] = (char)((at - 10) >> 8);
-    return at;
+    header[HEADER - 1] = '\n';
 }
 
 static coordconv_status write_file(const coordconv_tensor *tensor, const char *path)
 {
     const size_t bytes = cconv_shape_count(&tensor->shape) * coordconv_dtype_size(tensor->dtype);
-    char header[HEADER_ROOM];
+    char header[HEADER];
     struct cconv_new_file file;
     coordconv_status status =
         cconv_new_file_create(&file, &cconv_tensor_context(tensor)->log, path);
 
     if (status != COORDCONV_OK)
         return status;
-    status = cconv_new_file_write(&file, header, make_header(tensor, header));
+    make_header(tensor, header);
+    status = cconv_new_file_write(&file, header, sizeof header);
     if (status == COORDCONV_OK)
         status = cconv_new_file_write(&file, tensor->data, bytes);
     if (status == COORDCONV_OK)
