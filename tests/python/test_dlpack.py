@@ -8,7 +8,7 @@ import sys
 import threading
 from ctypes import c_double, c_int32
 
-from binding import (DTYPES, RELEASE, Handle, Shared, as_array, call, capsule_of, expect_refusal,
+from binding import (DTYPES, RELEASE, Handle, as_array, call, capsule_of, expect_refusal,
                      import_capsule, lib, new_context, numpy, run, wrap)
 
 context = new_context()
@@ -121,15 +121,15 @@ def a_refused_array_is_given_back_once():
 def out_and_in_and_out_again():
     array = numpy.arange(6, dtype="float64").reshape(2, 3)
     before = sys.getrefcount(array)
-    seen = array
+    capsule = array.__dlpack__()
     for _ in range(4):
-        capsule = (seen.__dlpack__() if seen is array else
-                   Shared(seen_tensor).__dlpack__())  # NumPy exports no read-only array
-        seen_tensor = import_capsule(context, capsule)
-        seen = as_array(seen_tensor)
+        tensor = import_capsule(context, capsule)
+        capsule = capsule_of(tensor)
+    del tensor
+    seen = as_array(import_capsule(context, capsule))
     assert seen.ctypes.data == array.ctypes.data and seen[1, 2] == 5
-    del seen
-    seen_tensor.drop()
+    assert sys.getrefcount(array) == before + 1
+    del seen, capsule
     gc.collect()
     assert sys.getrefcount(array) == before
 

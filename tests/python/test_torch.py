@@ -6,8 +6,8 @@ usage: test_torch.py LIBRARY
 import gc
 from ctypes import c_double
 
-from binding import (RELEASE, as_array, call, capsule_of, expect_refusal, import_capsule, lib,
-                     new_context, numpy, run, skip, wrap)
+from binding import (RELEASE, Shared, as_array, call, capsule_of, expect_refusal, import_capsule,
+                     lib, new_context, numpy, run, skip, wrap)
 
 try:
     import torch
@@ -67,6 +67,12 @@ def round_trips_share_memory():
     assert theirs[2] == -1 and back.data_ptr() == theirs.data_ptr()
 
 
+def torch_takes_an_object_as_well():
+    array = numpy.arange(6, dtype="int64").reshape(2, 3)
+    theirs = torch.from_dlpack(Shared(wrap(context, array)))
+    assert theirs.data_ptr() == array.ctypes.data and int(theirs[1, 2]) == 5
+
+
 def what_torch_has_and_we_have_not_is_refused():
     for kind, text in ((torch.float16, "type code 2 and 16 bits"),
                        (torch.bfloat16, "type code 4 and 16 bits"),
@@ -77,4 +83,5 @@ def what_torch_has_and_we_have_not_is_refused():
 
 
 run([our_tensor_in_torch, torch_tensor_in_ours, our_tensor_keeps_the_torch_tensor,
-     round_trips_share_memory, what_torch_has_and_we_have_not_is_refused])
+     round_trips_share_memory, torch_takes_an_object_as_well,
+     what_torch_has_and_we_have_not_is_refused])
