@@ -325,7 +325,7 @@ static void matches_plain_sums(void **state)
         pick_case(&c);
         cconv_real *weight = random_reals(c.weights);
 
-        assert_true(cconv_position(&c.corr, c.flags, c.scatter, &p));
+        assert_true(cconv_position(&c.corr, c.flags, c.scatter, CCONV_SMALL_MAP, &p));
         whole += cconv_position_map_is_whole(&p);
         border += cconv_position_has_map(&p) && !cconv_position_map_is_whole(&p);
         check_fill(&c, &p, weight);
@@ -343,10 +343,10 @@ static void says_what_it_cannot(void **state)
     (void)state;
 
     pick_case(&c);
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, 0, &p));
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_RADIUS, 0, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, 0, 0, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_RADIUS, 0, 0, &p));
     c.corr.stride[1] = 2;
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY, 1, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY, 1, 0, &p));
 }
 
 int main(void)

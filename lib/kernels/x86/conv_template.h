@@ -82,6 +82,9 @@ static const float no_start[64];
 
 #define NR              (VECTORS * LANES)
 
+/* Tiles of rows that are longer than one: they have more code of their own. */
+#define IS_LARGE(count) ((count) > TILE / 2)
+
 INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
 {
     for (size_t v = 0; v < VECTORS; v++)
@@ -199,7 +202,7 @@ INLINE void NAME(start)(VEC sum[][VECTORS], const PART part[VECTORS],
             NAME(start_affine)(sum, part, affine, first, whole, count);
             return;
         }
-        if (PARTS_ARE_FREE) {
+        if (PARTS_ARE_FREE && IS_LARGE(count)) {
             NAME(start_border)(sum, part, affine, first, init, stride, count);
             return;
         }
@@ -365,7 +368,7 @@ INLINE void NAME(forward_tile)(const struct cconv_panel_forward *p, const PART p
     if (p->add != NULL)
         NAME(forward_add)(sum, part, p, first, count);
     NAME(activate)(sum, p->act, p->slope, count);
-    if (!p->stream) {
+    if (!IS_LARGE(count) || !p->stream) {
         NAME(forward_store)(sum, part, p, first, count);
         return;
     }
@@ -390,6 +393,18 @@ typedef void NAME(forward_tile_fn)(const struct cconv_panel_forward *p, const PA
 
 UP_TO(TILE, DEFINE_FORWARD)
 
+/* Fetch what the tile after this one starts from; the next call's starts follow this one's. */
+INLINE void NAME(fetch_starts)(const struct cconv_panel_forward *p, size_t first, size_t count)
+{
+    const float *init = p->init + (ptrdiff_t)(first + TILE) * p->init_stride;
+
+    for (size_t i = 0; i < count; i++, init += p->init_stride) {
+        UNROLL
+        for (int o = 0; o < NR; o += 16)
+            __builtin_prefetch(init + o);
+    }
+}
+
 /* Tiles end where a row of affine starts does. */
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
@@ -404,6 +419,8 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
         while (first < end) {
             const size_t count = next_tile(end - first, TILE);
 
+            if (p->init_far)
+                NAME(fetch_starts)(p, first, count);
             tile[tile_index(count)](p, part, first);
             first += count;
         }
@@ -576,6 +593,7 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
 #undef ADJACENT_ENTRY
 #undef SCATTERED_ENTRY
 #undef NR
+#undef IS_LARGE
 #undef WEIGHTS_AHEAD
 #undef INPUTS_AHEAD
 #undef VEC
