@@ -68,6 +68,7 @@ struct cconv_panel_forward {
     const cconv_real *b;    /* packed; 64-byte aligned when nr is a multiple of 16 */
     const cconv_real *init; /* NULL: zero */
     ptrdiff_t init_stride;  /* 0: one bias for all pixels */
+    int init_far;           /* init is not in a core's own caches, and better fetched ahead */
     const struct cconv_panel_affine *affine; /* NULL: all pixels start from init */
     const cconv_real *add;                   /* NULL: nothing; may be c, with its stride */
     ptrdiff_t add_stride;

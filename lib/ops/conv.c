@@ -25,6 +25,17 @@
 #include "ops/position.h"
 #include "ops/sums.h"
 
+/* Products a value of dy that take no longer than to read it once more. */
+enum {
+    FEW_PRODUCTS = 16
+};
+
+/* Coordinates not worth another thread, and tasks where they are. */
+enum {
+    FEW_PIXELS = 32 * 1024,
+    CHANNELS_TASKS = 8
+};
+
 /* Big and small image of the data part along one axis, SAME pads filled in. */
 static struct cconv_window axis_window(const struct cconv_conv_attr *a, int axis, int64_t in)
 {
@@ -115,6 +126,7 @@ void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry
     else
         g->coords.big_c = coords;
     g->coord_weights = a->transposed ? d->small_c * d->weight_s : d->big_c * plane;
+    g->channel_weights = a->transposed ? d->weight_s : plane;
     g->in_image = cconv_shape_span(in, 1, 4);
     g->out_image = cconv_shape_span(out, 1, 4);
     g->coord_image = cconv_size_mul(cconv_shape_span(in, 1, 3), coords);
@@ -133,13 +145,17 @@ static size_t map_scratch(const struct cconv_app *app, const struct cconv_corr *
                                       : cconv_corr_gather_scratch(app->context, c);
 }
 
-/* What lies in run->packed, as offsets in bytes; first of all this itself. The
- * coordinates have a formula in `plane`, and a map where that does not hold
- * everywhere; or else only a map, made from channels by weights of its own. The
- * gradient of a few pixels (pointwise_backward) wants the channels, too. */
+/* What lies in run->packed, as offsets in bytes; first of all this itself.
+ *
+ * x and y have a formula in `plane`, and a map where that does not hold everywhere.
+ * The other coordinates, `rest` of them from the channel `rest_first` on, are channels
+ * that the batch shares; or they are added to the map, by weights of their own, which
+ * is whole then. The gradient of a few pixels (pointwise_backward) wants all
+ * coordinates as channels, too. */
 struct packed {
-    size_t forward, backward, coords, channels, plane, map, total;
-    int has_plane, has_map, has_channels;
+    size_t forward, backward, channels, rest_weights, rest_channels, plane, map, total;
+    int has_plane, has_map, has_channels, shares;
+    size_t rest, rest_first;
     struct cconv_position position;
 };
 
@@ -161,32 +177,118 @@ static int is_matrix(const struct cconv_app *app, const struct cconv_conv_geomet
     return !app->attr->conv.transposed && cconv_corr_is_matrix(&g->data);
 }
 
+/* The coordinates that have no formula. */
+static struct cconv_corr rest_of(const struct cconv_conv_geometry *g, const struct packed *p,
+                                 int transposed)
+{
+    struct cconv_corr c = g->coords;
+
+    if (transposed)
+        c.small_c = p->rest;
+    else
+        c.big_c = p->rest;
+    return c;
+}
+
+/* The data part with the rest as shared channels. */
+static struct cconv_corr with_rest(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                                   const struct packed *p)
+{
+    struct cconv_corr c = g->data;
+
+    c.shared = p->rest;
+    c.shared_first = (app->attr->conv.transposed ? c.small_c : c.big_c) + p->rest_first;
+    return c;
+}
+
+/* As the forward pass sees it. */
+static struct cconv_corr data_of(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                                 const struct packed *p)
+{
+    return p->shares ? with_rest(app, g, p) : g->data;
+}
+
+/* In training a large map is made in each step, so that it is worth more than its
+ * products only where a batch reads it. At inference it is made once, and fetched ahead. */
+static int shares(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                  const struct packed *p)
+{
+    return p->rest > 0 && app->training && g->data.batch == 1 &&
+           image_bytes(g->out_image) > app->context->small_map &&
+           cconv_corr_shares(app->context, &g->data, app->attr->conv.transposed);
+}
+
+/* Side of the tiles that sums which start from the formula are made in: the data's, or
+ * those of a map that the radius is added to. */
+static size_t tile_of(const struct cconv_app *app, const struct cconv_conv_geometry *g)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    struct packed p = { .rest = (a->coords & COORDCONV_COORDS_RADIUS) != 0 };
+    struct cconv_corr c = g->data;
+
+    if (p.rest > 0 && !shares(app, g, &p))
+        c = rest_of(g, &p, a->transposed);
+    return cconv_corr_tile(app->context, &c, a->transposed);
+}
+
+/* x and y beside a radius: a small map takes less time, and so do its gradients, if it is
+ * made of all coordinates at once. */
+static int has_plane(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                     struct cconv_position *position)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const uint32_t radius = COORDCONV_COORDS_RADIUS;
+
+    if ((a->coords & radius) != 0 && image_bytes(g->out_image) <= app->context->small_map)
+        return 0;
+    return cconv_position(&g->coords, a->coords & ~radius, a->transposed, tile_of(app, g),
+                          app->context->small_map, position);
+}
+
+static void lay_out_coords(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                           struct packed *p)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+
+    p->has_plane = has_plane(app, g, &p->position);
+    p->rest_first = p->has_plane ? 2 : 0;
+    p->rest = (size_t)a->coord_channels - p->rest_first;
+    p->shares = shares(app, g, p);
+    p->has_map =
+        (p->rest > 0 && !p->shares) || (p->has_plane && cconv_position_has_map(&p->position));
+    if (p->has_plane)
+        p->plane = add_bytes(&p->total, image_bytes(cconv_position_plane_values(&p->position)));
+    if (p->rest > 0) {
+        const struct cconv_corr rest = rest_of(g, p, a->transposed);
+
+        p->rest_weights = add_bytes(&p->total, p->shares ? 0 : map_packed(app, &rest));
+        p->rest_channels = add_bytes(
+            &p->total,
+            image_bytes(cconv_size_mul(g->coord_image / (size_t)a->coord_channels, p->rest)));
+    }
+    p->has_channels = app->training && is_matrix(app, g);
+    p->channels = p->rest_channels;
+    if (p->has_channels && p->has_plane)
+        p->channels = add_bytes(&p->total, image_bytes(g->coord_image));
+    if (p->has_map)
+        p->map = add_bytes(&p->total, image_bytes(g->out_image));
+}
+
 static struct packed lay_out(const struct cconv_app *app, const struct cconv_conv_geometry *g)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     struct packed p = { .total = cconv_size_align(sizeof p) };
+    struct cconv_corr data;
     size_t reverse = 0;
 
-    p.forward = add_bytes(&p.total, map_packed(app, &g->data));
+    if (a->coord_channels != 0)
+        lay_out_coords(app, g, &p);
+    data = data_of(app, g, &p);
+    p.forward = add_bytes(&p.total, map_packed(app, &data));
     if (app->training)
         reverse = a->transposed ? cconv_corr_gather_packed(app->context, &g->data)
                                 : cconv_corr_scatter_packed(app->context, &g->data);
     p.backward = add_bytes(&p.total, reverse);
-    if (a->coord_channels == 0)
-        return p;
-    p.has_plane =
-        cconv_position(&g->coords, a->coords, a->transposed,
-                       cconv_corr_tile(app->context, &g->data, a->transposed), &p.position);
-    p.has_map = !p.has_plane || cconv_position_has_map(&p.position);
-    if (p.has_plane)
-        p.plane = add_bytes(&p.total, image_bytes(cconv_position_plane_values(&p.position)));
-    else
-        p.coords = add_bytes(&p.total, map_packed(app, &g->coords));
-    p.has_channels = !p.has_plane || (app->training && is_matrix(app, g));
-    if (p.has_channels)
-        p.channels = add_bytes(&p.total, image_bytes(g->coord_image));
-    if (p.has_map)
-        p.map = add_bytes(&p.total, image_bytes(g->out_image));
     return p;
 }
 
@@ -195,30 +297,54 @@ static size_t sum_image_bytes(const struct cconv_conv_geometry *g)
     return cconv_size_align(cconv_size_mul(g->out_image, sizeof(cconv_real)));
 }
 
+/* Whether the gradient of the rest is made with that of the data. Otherwise it is made of
+ * the sum over the batch, which is a pass over memory more, but takes fewer products. Of a
+ * transposed convolution the coordinates are the small image, which is not shared. */
+static int shares_gradient(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                           const struct packed *p)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+
+    return p->rest > 0 && !a->transposed && image_bytes(g->out_image) > app->context->small_map &&
+           (g->data.batch == 1 || p->rest * cconv_conv_plane(a) <= FEW_PRODUCTS) &&
+           cconv_corr_shares(app->context, &g->data, 0);
+}
+
+/* The data part as the gradient of the weights sees it. */
+static struct cconv_corr gradient_of(const struct cconv_app *app,
+                                     const struct cconv_conv_geometry *g, const struct packed *p)
+{
+    return shares_gradient(app, g, p) ? with_rest(app, g, p) : g->data;
+}
+
 static void space(const struct cconv_app *app, struct cconv_space *s)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     struct cconv_conv_geometry g;
+    struct cconv_corr data, rest;
     struct packed p;
 
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
+    data = data_of(app, &g, &p);
+    rest = rest_of(&g, &p, a->transposed);
     s->packed = p.total;
-    s->forward = map_scratch(app, &g.data);
+    s->forward = map_scratch(app, &data);
     if (p.has_plane)
         s->forward = CCONV_MAX(s->forward, cconv_position_scratch(app->context, &p.position));
-    else if (p.has_map)
-        s->forward = CCONV_MAX(s->forward, map_scratch(app, &g.coords));
+    if (p.rest > 0 && !p.shares)
+        s->forward = CCONV_MAX(s->forward, map_scratch(app, &rest));
     s->backward = a->transposed ? cconv_corr_gather_scratch(app->context, &g.data)
                                 : cconv_corr_scatter_scratch(app->context, &g.data);
-    s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.data));
+    data = gradient_of(app, &g, &p);
+    s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &data));
     s->backward = CCONV_MAX(
         s->backward, cconv_sum_pixels_scratch(g.data.batch * g.pixels, (size_t)a->out_channels));
-    if (p.has_plane) {
+    if (p.has_plane)
         s->backward = CCONV_MAX(
             s->backward, cconv_position_grad_scratch(app->context, &p.position, g.data.batch));
-    } else if (p.has_map) {
-        s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.coords));
+    if (p.rest > 0 && !shares_gradient(app, &g, &p)) {
+        s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &rest));
         s->backward = cconv_size_add(s->backward, sum_image_bytes(&g));
     }
 }
@@ -255,17 +381,67 @@ static void pack(const struct cconv_app *app, const struct cconv_corr *c, int sc
         cconv_corr_gather_pack(app->context, c, weight, app->scale, packed);
 }
 
-/* The map of coordinates of any kind, and the bias. */
-static void prepare_map(const struct cconv_app *app, const struct cconv_run *run,
-                        const struct cconv_conv_geometry *g, const struct packed *p,
-                        const cconv_real *weight)
+/* What sums start from if x and y, and the bias, are all; *plane is room for a formula. */
+static struct cconv_corr_init plain_start(const struct cconv_app *app, const struct cconv_run *run,
+                                          const struct packed *p, struct cconv_corr_affine *plane)
+{
+    struct cconv_corr_init init = { .values = bias_values(app) };
+
+    if (!p->has_plane)
+        return init;
+    if (!cconv_position_map_is_whole(&p->position)) {
+        *plane = cconv_position_plane(&p->position, at(run, p->plane));
+        init = (struct cconv_corr_init){ .affine = plane };
+    }
+    if (cconv_position_has_map(&p->position)) {
+        init.values = at(run, p->map);
+        init.is_map = 1;
+    }
+    return init;
+}
+
+struct channels {
+    uint32_t flags;
+    int64_t height, width;
+    cconv_real *values;
+};
+
+static void channels_task(void *arg, size_t task, size_t slot)
+{
+    const struct channels *c = arg;
+    const int64_t n = coordconv_coords_channels(c->flags);
+
+    (void)slot;
+    cconv_coords_values(c->flags, (int64_t)task, CHANNELS_TASKS, c->height, c->width, c->values, 1,
+                        c->width * n, n);
+}
+
+/* Coordinates of the input's canvas, side by side. */
+static void fill_channels(const struct cconv_app *app, uint32_t flags, cconv_real *values)
+{
+    struct channels c = { flags, app->in[0].dim[1], app->in[0].dim[2], values };
+
+    if (c.height * c.width > FEW_PIXELS) {
+        cconv_parallel_run(&app->context->parallel, channels_task, &c, CHANNELS_TASKS);
+        return;
+    }
+    for (size_t i = 0; i < CHANNELS_TASKS; i++)
+        channels_task(&c, i, 0);
+}
+
+/* The share of the other coordinates in a whole map, and what else is not there yet of it. */
+static void prepare_rest(const struct cconv_app *app, const struct cconv_run *run,
+                         const struct cconv_conv_geometry *g, const struct packed *p,
+                         const cconv_real *weight)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
+    const struct cconv_corr rest = rest_of(g, p, a->transposed);
+    struct cconv_corr_affine plane;
 
-    pack(app, &g->coords, a->transposed, weight, at(run, p->coords));
-    apply(app, &g->coords, at(run, p->coords), at(run, p->channels),
-          (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE, at(run, p->map),
-          run->scratch);
+    pack(app, &rest, a->transposed, weight + p->rest_first * g->channel_weights,
+         at(run, p->rest_weights));
+    apply(app, &rest, at(run, p->rest_weights), at(run, p->rest_channels),
+          plain_start(app, run, p, &plane), CCONV_ACT_NONE, at(run, p->map), run->scratch);
 }
 
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
@@ -273,24 +449,28 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     const struct cconv_conv_attr *a = &app->attr->conv;
     const cconv_real *weight = cconv_layer_values(app->layer, 0);
     struct cconv_conv_geometry g;
+    struct cconv_corr data;
     struct packed p;
 
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
+    data = data_of(app, &g, &p);
     *(struct packed *)run->packed = p;
     if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
-    if (p.has_channels)
-        cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p.channels), 1,
-                            app->in[0].dim[2] * a->coord_channels, a->coord_channels);
+    if (p.has_channels && p.channels != p.rest_channels)
+        fill_channels(app, a->coords, at(run, p.channels));
+    if (p.rest > 0)
+        fill_channels(app, a->coords & ~(uint32_t)(p.has_plane ? COORDCONV_COORDS_XY : 0),
+                      at(run, p.rest_channels));
     if ((run->leave_out & CCONV_PASS_FORWARD) != 0)
         return;
-    pack(app, &g.data, a->transposed, weight, at(run, p.forward));
+    pack(app, &data, a->transposed, weight, at(run, p.forward));
     if (p.has_plane)
         cconv_position_fill(app->context, &p.position, weight + g.coord_weights, app->scale,
                             bias_values(app), at(run, p.plane), at(run, p.map), run->scratch);
-    else if (p.has_map)
-        prepare_map(app, run, &g, &p, weight + g.coord_weights);
+    if (p.rest > 0 && !p.shares)
+        prepare_rest(app, run, &g, &p, weight + g.coord_weights);
 }
 
 /* What sums start from; *plane is room for a formula. */
@@ -298,16 +478,11 @@ static struct cconv_corr_init start_of(const struct cconv_app *app, const struct
                                        struct cconv_corr_affine *plane)
 {
     const struct packed *p = run->packed;
-    struct cconv_corr_init init = { .values = bias_values(app), .add = run->add };
+    struct cconv_corr_init init = plain_start(app, run, p, plane);
 
-    if (p->has_plane && !cconv_position_map_is_whole(&p->position)) {
-        *plane = cconv_position_plane(&p->position, at(run, p->plane));
-        init = (struct cconv_corr_init){ .affine = plane, .add = run->add };
-    }
-    if (p->has_map) {
-        init.values = at(run, p->map);
-        init.is_map = 1;
-    }
+    if (p->rest > 0 && !p->shares)
+        init = (struct cconv_corr_init){ .values = at(run, p->map), .is_map = 1 };
+    init.add = run->add;
     return init;
 }
 
@@ -316,10 +491,13 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
     const struct packed *p = run->packed;
     struct cconv_corr_affine plane;
     struct cconv_conv_geometry g;
+    struct cconv_corr data;
     const struct cconv_corr_init init = start_of(app, run, &plane);
 
     cconv_conv_geometry(app, &g);
-    apply(app, &g.data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
+    data = data_of(app, &g, p);
+    data.shared_values = at(run, p->rest_channels);
+    apply(app, &data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
     return COORDCONV_OK;
 }
 
@@ -334,40 +512,47 @@ static void weight_gradient(const struct cconv_app *app, const struct cconv_corr
         cconv_corr_grad(app->context, c, dout, in, dweight, scratch);
 }
 
-/* Gradients of any coordinates' weights and the bias, from the sum over the batch. */
-static void map_gradient(const struct cconv_app *app, const struct cconv_run *run,
-                         const struct cconv_conv_geometry *g, const struct packed *p,
-                         cconv_real *bias)
+/* The gradients of the weights of coordinates without a formula, unless made already.
+ * Returns the sum over the batch, which replaces dy, and sets *batch to 1. */
+static const cconv_real *rest_gradient(const struct cconv_app *app, const struct cconv_run *run,
+                                       const struct cconv_conv_geometry *g, const struct packed *p,
+                                       size_t *batch)
 {
-    const size_t channels = (size_t)app->attr->conv.out_channels;
+    const struct cconv_corr rest = rest_of(g, p, app->attr->conv.transposed);
     const cconv_real *sum = run->dy;
-    void *scratch = (char *)run->scratch + sum_image_bytes(g);
 
-    if (g->data.batch > 1) {
-        cconv_sum_batch(app->context, g->data.batch, g->out_image, run->dy, run->scratch);
+    if (p->rest == 0 || shares_gradient(app, g, p))
+        return sum;
+    if (*batch > 1) {
+        cconv_sum_batch(app->context, *batch, g->out_image, run->dy, run->scratch);
         sum = run->scratch;
+        *batch = 1;
     }
-    weight_gradient(app, &g->coords, at(run, p->channels), sum, run->dparam[0] + g->coord_weights,
-                    scratch);
-    if (bias != NULL)
-        cconv_sum_pixels(app->context, g->pixels, channels, sum, bias, scratch);
+    weight_gradient(app, &rest, at(run, p->rest_channels), sum,
+                    run->dparam[0] + g->coord_weights + p->rest_first * g->channel_weights,
+                    (char *)run->scratch + sum_image_bytes(g));
+    return sum;
 }
 
 /* Gradients of the coordinate weights and the bias. */
 static void position_gradient(const struct cconv_app *app, const struct cconv_run *run,
                               const struct cconv_conv_geometry *g, const struct packed *p)
 {
-    const size_t channels = (size_t)app->attr->conv.out_channels;
     cconv_real *bias = app->attr->conv.bias ? run->dparam[1] : NULL;
+    const cconv_real *dy = run->dy;
+    char *scratch = run->scratch;
+    size_t batch = g->data.batch;
 
+    if (run->dparam[0] != NULL)
+        dy = rest_gradient(app, run, g, p, &batch);
+    if (dy == (const cconv_real *)run->scratch)
+        scratch += sum_image_bytes(g);
     if (run->dparam[0] != NULL && p->has_plane)
-        cconv_position_grad(app->context, &p->position, g->data.batch, run->dy,
-                            run->dparam[0] + g->coord_weights, bias, run->scratch);
-    else if (run->dparam[0] != NULL && p->has_map)
-        map_gradient(app, run, g, p, bias);
+        cconv_position_grad(app->context, &p->position, batch, dy,
+                            run->dparam[0] + g->coord_weights, bias, scratch);
     else if (bias != NULL)
-        cconv_sum_pixels(app->context, g->data.batch * g->pixels, channels, run->dy, bias,
-                         run->scratch);
+        cconv_sum_pixels(app->context, batch * g->pixels, (size_t)app->attr->conv.out_channels, dy,
+                         bias, scratch);
 }
 
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
@@ -375,10 +560,13 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
     const struct cconv_corr_init none = { .values = NULL };
     const struct packed *p = run->packed;
     struct cconv_conv_geometry g;
+    struct cconv_corr data;
 
     cconv_conv_geometry(app, &g);
+    data = gradient_of(app, &g, p);
+    data.shared_values = at(run, p->rest_channels);
     if (run->dparam[0] != NULL)
-        weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);
+        weight_gradient(app, &data, run->x[0], run->dy, run->dparam[0], run->scratch);
     position_gradient(app, run, &g, p);
     if (run->dx[0] == NULL)
         return;
@@ -426,6 +614,10 @@ static void pointwise_begin(const struct cconv_app *app, const struct cconv_run 
                                .weight_s = g.data.weight_s,
                                .act = app->act,
                                .slope = (cconv_real)app->act_slope };
+    if (p->shares) {
+        d->shared = p->rest;
+        d->shared_values = at(run, p->rest_channels);
+    }
     d->start = start_of(app, run, &d->plane);
     cconv_dense_take(app, &g.data, at(run, p->forward), at(run, p->backward), d);
 }

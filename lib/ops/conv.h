@@ -14,6 +14,7 @@ struct cconv_conv_geometry {
     struct cconv_corr data;
     struct cconv_corr coords;   /* only when coord_channels is not 0 */
     size_t coord_weights;       /* elements from the layer's weight to its coordinate part */
+    size_t channel_weights;     /* elements from an input channel of the weight to the next */
     size_t in_image, out_image; /* elements of one image; coordinates not counted */
     size_t coord_image;         /* elements of the coordinate channels */
     size_t pixels;              /* output pixels of one image */

@@ -120,6 +120,18 @@ void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr
     choose(context, p);
 }
 
+struct cconv_pass cconv_pass_shared(const struct cconv_pass *p, size_t channels)
+{
+    struct cconv_pass s = *p;
+
+    s.in_c = s.in_cg = channels;
+    s.row = p->row / p->in_c * channels;
+    s.segment_length = p->segment_length / p->in_cg * channels;
+    s.run_weights = cconv_panel_run(p->panel, s.segment_length);
+    s.panel_weights = cconv_pass_offset_count(p) * s.run_weights;
+    return s;
+}
+
 static int64_t gcd(int64_t a, int64_t b)
 {
     while (b != 0) {

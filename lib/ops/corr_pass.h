@@ -99,6 +99,9 @@ int cconv_pass_scatter_merged(const coordconv_context *context, const struct cco
 void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
                       struct cconv_pass *p);
 
+/* The same window over `channels` shared channels, by the same panel. */
+struct cconv_pass cconv_pass_shared(const struct cconv_pass *p, size_t channels);
+
 /* Make blocks so short that their outputs stay in the second-level cache as well,
  * for who reads them several times. */
 void cconv_pass_shorten_blocks(struct cconv_pass *p);

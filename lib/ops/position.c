@@ -18,11 +18,9 @@
 #include "base/checked.h"
 #include "core/coords.h"
 
-/* Output channels worked on together, and a map that is read from a core's own
- * cache again and again: it costs no more than the formula. */
+/* Output channels worked on together. */
 enum {
-    CHANNELS = 2 * CCONV_CORR_BLOCK,
-    SMALL_MAP = 128 * 1024
+    CHANNELS = 2 * CCONV_CORR_BLOCK
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -105,7 +103,7 @@ static struct cconv_position_axis axis_of(const struct cconv_corr *c, int axis, 
 }
 
 int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter, size_t tile,
-                   struct cconv_position *p)
+                   size_t small_map, struct cconv_position *p)
 {
     const size_t plane = (size_t)coords->kernel[0] * (size_t)coords->kernel[1];
 
@@ -115,6 +113,7 @@ int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter,
     *p = (struct cconv_position){ .y = axis_of(coords, 0, flags, scatter, tile),
                                   .x = axis_of(coords, 1, flags, scatter, tile),
                                   .channels = scatter ? coords->big_c : coords->small_c,
+                                  .small_map = small_map,
                                   .weight_o = scatter ? plane : coords->weight_s,
                                   .weight_q = scatter ? coords->weight_s : plane,
                                   .kernel_w = (size_t)coords->kernel[1] };
@@ -145,7 +144,7 @@ int cconv_position_map_is_whole(const struct cconv_position *p)
     const size_t pixels = cconv_size_mul((size_t)p->y.out, (size_t)p->x.out);
     const size_t bytes = cconv_size_mul(cconv_size_mul(pixels, p->channels), sizeof(cconv_real));
 
-    return p->x.out < CCONV_PANEL_ROW || bytes <= SMALL_MAP || p->y.formula_end == 0 ||
+    return p->x.out < CCONV_PANEL_ROW || bytes <= p->small_map || p->y.formula_end == 0 ||
            p->x.formula_end == 0;
 }
 

@@ -31,12 +31,13 @@ struct cconv_position {
     size_t channels;           /* of the output */
     size_t weight_o, weight_q; /* elements between output channels, and from x to y */
     size_t kernel_w;
+    size_t small_map; /* bytes, as in the context */
 };
 
-/* Fill *p for the coordinate part of a gather or a scatter whose outputs are made in
+/* Fill *p for x and y as the coordinates of a gather or a scatter whose outputs are made in
  * tiles of tile x tile; 0 where that is not possible. The formula is for whole tiles. */
 int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter, size_t tile,
-                   struct cconv_position *p);
+                   size_t small_map, struct cconv_position *p);
 
 /* Outputs first .. last - 1 of group i, of how many groups. */
 struct cconv_position_group {

@@ -182,6 +182,7 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
         .b = b,
         .init = r->shape.init == INIT_NONE || r->shape.init == INIT_AFFINE ? NULL : init,
         .init_stride = (ptrdiff_t)stride,
+        .init_far = r->shape.init != INIT_NONE && r->shape.init != INIT_AFFINE,
         .add = r->shape.add ? add : NULL,
         .add_stride = (ptrdiff_t)channels + 2,
         .slope = SLOPE,

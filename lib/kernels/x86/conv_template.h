@@ -86,6 +86,9 @@ static const float no_start[64];
 /* Which tiles have a loop of their own where inputs are cached: those of most pixels. */
 #define HAS_CACHED(count) (VECTORS > 1 && (count) == TILE)
 
+/* Tiles of rows that are longer than one: they have more code of their own. */
+#define IS_LARGE(count) ((count) > TILE / 2)
+
 INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
 {
     for (size_t v = 0; v < VECTORS; v++)
@@ -203,7 +206,7 @@ INLINE void NAME(start)(VEC sum[][VECTORS], const PART part[VECTORS],
             NAME(start_affine)(sum, part, affine, first, whole, count);
             return;
         }
-        if (PARTS_ARE_FREE) {
+        if (PARTS_ARE_FREE && IS_LARGE(count)) {
             NAME(start_border)(sum, part, affine, first, init, stride, count);
             return;
         }
@@ -378,7 +381,7 @@ INLINE void NAME(forward_tile)(const struct cconv_panel_forward *p, const PART p
     if (p->add != NULL)
         NAME(forward_add)(sum, part, p, first, count);
     NAME(activate)(sum, p->act, p->slope, count);
-    if (!p->stream) {
+    if (!IS_LARGE(count) || !p->stream) {
         NAME(forward_store)(sum, part, p, first, count);
         return;
     }
@@ -403,6 +406,18 @@ typedef void NAME(forward_tile_fn)(const struct cconv_panel_forward *p, const PA
 
 UP_TO(TILE, DEFINE_FORWARD)
 
+/* Fetch what the tile after this one starts from; the next call's starts follow this one's. */
+INLINE void NAME(fetch_starts)(const struct cconv_panel_forward *p, size_t first, size_t count)
+{
+    const float *init = p->init + (ptrdiff_t)(first + TILE) * p->init_stride;
+
+    for (size_t i = 0; i < count; i++, init += p->init_stride) {
+        UNROLL
+        for (int o = 0; o < NR; o += 16)
+            __builtin_prefetch(init + o);
+    }
+}
+
 /* Tiles end where a row of affine starts does. */
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
@@ -417,6 +432,8 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
         while (first < end) {
             const size_t count = next_tile(end - first, TILE);
 
+            if (p->init_far)
+                NAME(fetch_starts)(p, first, count);
             tile[tile_index(count)](p, part, first);
             first += count;
         }
@@ -590,6 +607,7 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
 #undef SCATTERED_ENTRY
 #undef NR
 #undef HAS_CACHED
+#undef IS_LARGE
 #undef WEIGHTS_AHEAD
 #undef INPUTS_AHEAD
 #undef VEC
