@@ -12,6 +12,7 @@
 #include <coordconv/io.h>
 #include <coordconv/layer.h>
 #include <coordconv/model.h>
+#include <coordconv/pixels.h>
 #include <coordconv/plan.h>
 #include <coordconv/tensor.h>
 #include <coordconv/train.h>
