@@ -9,6 +9,7 @@
 #include "core/append.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "core/context.h"
@@ -130,6 +131,9 @@ struct plane {
 struct strip {
     _Alignas(CCONV_ALIGN) float values[PLANES][STRIP];
     _Alignas(CCONV_ALIGN) float woven[GROUP * STRIP];
+    _Alignas(CCONV_ALIGN) float columns[CCONV_MOST_WOVEN * STRIP]; /* of weave */
+    struct cconv_weave weave;
+    int is_woven;
     double xx[STRIP];              /* squares of x, of the radius */
     size_t first, n, planes, data; /* data: the plane of the first data channel */
     struct plane plane[PLANES];
@@ -168,6 +172,26 @@ static void choose_planes(struct strip *s, size_t first, size_t count, int with_
         add_data(s);
 }
 
+/* Whether rows go from bytes to the result at once: all planes do, none being of both axes. */
+static int can_weave(struct strip *s)
+{
+    for (size_t p = 0; p < s->planes; p++)
+        if (s->plane[p].reach == OF_BOTH)
+            return 0;
+    return s->planes == cconv_append_written(s->a) && cconv_append_weave(s->a, &s->weave);
+}
+
+/* Columns' values where they are in the result, 0 between them. */
+static void weave_columns(struct strip *s)
+{
+    const size_t channels = s->planes;
+
+    memset(s->columns, 0, channels * s->n * sizeof *s->columns);
+    for (size_t p = 0; p < channels; p++)
+        for (size_t j = 0; s->plane[p].reach == OF_COLUMN && j < s->n; j++)
+            s->columns[j * channels + s->plane[p].channel] = s->values[p][j];
+}
+
 static void begin_strip(struct strip *s, size_t first)
 {
     const struct cconv_append *const a = s->a;
@@ -186,24 +210,49 @@ static void begin_strip(struct strip *s, size_t first)
             s->xx[j] = x * x;
         }
     }
+    if (s->is_woven)
+        weave_columns(s);
 }
 
 /* ---- a row of a strip ---- */
 
-static void unpack(struct strip *s, size_t row)
+/* Where a row of the strip belongs in the result; of channel 0. */
+static float *row_of_result(const struct strip *s, size_t row)
+{
+    return s->a->dst + (int64_t)row * s->a->to_row + (int64_t)s->first * s->a->to_column;
+}
+
+/* Data goes straight to the result if every channel of this row begins a line of cache there. */
+static int goes_straight(const struct strip *s, const float *to)
+{
+    const struct cconv_append *const a = s->a;
+    uintptr_t odd = 0;
+
+    if (!s->stream || a->to_column != 1)
+        return 0;
+    for (size_t c = 0; c < a->unpack.channels; c++)
+        odd |= (uintptr_t)(to + (int64_t)(a->data_at + c) * a->to_channel);
+    return odd % CCONV_ALIGN == 0;
+}
+
+/* Returns whether the data are where they belong. */
+static int unpack(struct strip *s, size_t row)
 {
     const struct cconv_append *const a = s->a;
     const unsigned char *const from = a->data + (int64_t)row * a->row_stride;
     cconv_unpack_fn *const fn = a->is_float ? s->k->unpack_f32 : s->k->unpack_u8;
+    float *const to = row_of_result(s, row);
     struct cconv_unpack u = a->unpack;
 
     u.n = s->n;
+    u.stream = goes_straight(s, to);
     for (size_t c = 0; c < u.channels; c++)
-        u.to[c] = s->values[s->data + c];
+        u.to[c] =
+            u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel : s->values[s->data + c];
     if (!a->planar) {
         u.from = from + s->first * u.step * a->value_bytes;
         fn(&u);
-        return;
+        return u.stream;
     }
     for (size_t c = 0; c < a->unpack.channels; c++) {
         u.from = from + (int64_t)a->unpack.source[c] * a->plane_stride + s->first * a->value_bytes;
@@ -211,9 +260,11 @@ static void unpack(struct strip *s, size_t row)
         u.source[0] = 0;
         u.mean[0] = a->unpack.mean[c];
         u.scale[0] = a->unpack.scale[c];
-        u.to[0] = s->values[s->data + c];
+        u.to[0] =
+            u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel : s->values[s->data + c];
         fn(&u);
     }
+    return u.stream;
 }
 
 static void make_plane(struct strip *s, size_t p, size_t row)
@@ -234,7 +285,7 @@ static void make_plane(struct strip *s, size_t p, size_t row)
     }
 }
 
-static void write_planar(struct strip *s, float *to)
+static void write_planar(struct strip *s, float *to, int data_are_there)
 {
     for (size_t p = 0; p < s->planes; p++) {
         const struct plane *const plane = &s->plane[p];
@@ -242,7 +293,7 @@ static void write_planar(struct strip *s, float *to)
 
         if (plane->reach == OF_ROW)
             s->k->fill(at, plane->value, s->n, s->stream);
-        else
+        else if (plane->reach != OF_DATA || !data_are_there)
             s->k->store(at, s->values[p], s->n, s->stream);
     }
 }
@@ -255,13 +306,14 @@ static void spread(struct strip *s)
             s->k->fill(s->values[p], s->plane[p].value, s->n, 0);
 }
 
-static void write_woven(struct strip *s, float *to)
+/* From column `first` of the strip on. */
+static void write_woven(struct strip *s, float *to, size_t first)
 {
     const size_t most = GROUP * STRIP / s->planes / 16 * 16;
     const float *from[PLANES];
 
     spread(s);
-    for (size_t j = 0; j < s->n; j += most) {
+    for (size_t j = first; j < s->n; j += most) {
         const size_t n = CCONV_MIN(s->n - j, most);
 
         for (size_t p = 0; p < s->planes; p++)
@@ -273,6 +325,26 @@ static void write_woven(struct strip *s, float *to)
             s->k->interleave(to + j * s->planes, from, s->planes, n);
         }
     }
+}
+
+/* Bytes to values side by side, as many pixels as are whole groups; returns how many. */
+static size_t weave_row(struct strip *s, size_t row, float *to)
+{
+    const struct cconv_append *const a = s->a;
+    const unsigned char *const from =
+        a->data + (int64_t)row * a->row_stride + s->first * a->unpack.step;
+    const size_t channels = s->planes;
+    const int straight = !s->stream || (uintptr_t)to % CCONV_ALIGN == 0;
+    size_t done;
+
+    for (size_t p = 0; p < channels; p++)
+        for (size_t k = 0; s->plane[p].reach == OF_ROW && k < 16; k++)
+            s->weave.row[k * channels + s->plane[p].channel] = s->plane[p].value;
+    done = s->k->weave(&s->weave, from, s->columns, straight ? to : s->woven, s->n,
+                       straight && s->stream);
+    if (!straight)
+        s->k->store(to, s->woven, done * channels, 1);
+    return done;
 }
 
 static void write_anywhere(struct strip *s, float *to)
@@ -291,16 +363,21 @@ static void write_anywhere(struct strip *s, float *to)
 static void run_row(struct strip *s, size_t row, int with_data)
 {
     const struct cconv_append *const a = s->a;
-    float *const to = a->dst + (int64_t)row * a->to_row + (int64_t)s->first * a->to_column;
+    float *const to = row_of_result(s, row);
+    size_t woven = 0;
+    int there;
 
-    if (with_data)
-        unpack(s, row);
     for (size_t p = 0; p < s->planes; p++)
         make_plane(s, p, row);
+    if (s->is_woven)
+        woven = weave_row(s, row, to);
+    if (woven == s->n)
+        return;
+    there = with_data && unpack(s, row);
     if (a->to_column == 1)
-        write_planar(s, to);
+        write_planar(s, to, there);
     else if (a->to_channel == 1 && a->to_column == (int64_t)s->planes)
-        write_woven(s, to);
+        write_woven(s, to, woven);
     else
         write_anywhere(s, to);
 }
@@ -332,6 +409,7 @@ static void run_rows(void *arg, size_t task, size_t slot)
         const int with_data = done == 0 && a->data != NULL;
 
         choose_planes(&s, done, count, with_data);
+        s.is_woven = can_weave(&s);
         for (size_t first = 0; first < a->width; first += STRIP) {
             begin_strip(&s, first);
             for (size_t row = begin; row < end; row++)

@@ -243,12 +243,16 @@ static void large_images_are_the_same_on_any_threads(void **state)
 {
     enum {
         H = 701,
-        W = 1333
+        W = 1333,
+        WIDE = 1344 /* whole lines of cache */
     };
-    const int64_t layouts[][3] = { { 0, 0, 0 }, { H * (W + 3), W + 3, 1 }, { 1, 5 * W, 5 } };
+    const int64_t layouts[][3] = {
+        { 0, 0, 0 }, { H * WIDE, WIDE, 1 }, { 1, 5 * W, 5 }, { 1, 5 * WIDE, 5 }
+    };
     unsigned char *const pixels = malloc(3 * H * W);
-    const size_t room = 5 * H * (W + 3);
-    float *const got = malloc(room * sizeof *got), *const want = malloc(room * sizeof *want);
+    const size_t room = (size_t)5 * H * WIDE;
+    float *const got = aligned_alloc(64, room * sizeof *got), *const want =
+                                                                  malloc(room * sizeof *want);
     const coordconv_pixels_desc p = { .struct_size = sizeof p,
                                       .format = COORDCONV_PIXELS_BGR,
                                       .dtype = COORDCONV_U8,

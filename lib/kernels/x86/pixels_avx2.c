@@ -11,7 +11,6 @@
 
 #define LANES 8
 typedef __m256 vec;
-typedef __m256i indices;
 
 #define bytes_to_vec(bytes) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes))
 #define load(p)             _mm256_loadu_ps(p)
@@ -20,17 +19,8 @@ typedef __m256i indices;
 #define all(value)          _mm256_set1_ps(value)
 #define subtract(a, b)      _mm256_sub_ps(a, b)
 #define times(a, b)         _mm256_mul_ps(a, b)
-#define load_indices(p)     _mm256_loadu_si256((const __m256i *)(p))
-
-/* Bit l of lanes becomes the sign of lane l, which is what blends look at. */
-INLINE __m256 pick(__m256 v, __m256 from, __m256i where, uint32_t lanes)
-{
-    const __m256i shift = _mm256_set_epi32(24, 25, 26, 27, 28, 29, 30, 31);
-    const __m256 mask =
-        _mm256_castsi256_ps(_mm256_sllv_epi32(_mm256_set1_epi32((int32_t)lanes), shift));
-
-    return _mm256_blendv_ps(v, _mm256_permutevar8x32_ps(from, where), mask);
-}
+#define join(a, b)          _mm256_or_ps(a, b)
+#define load_bytes(p)       _mm_loadl_epi64((const __m128i *)(p))
 
 INLINE __m128 four_distances(const double *xx, double yy, double divisor)
 {

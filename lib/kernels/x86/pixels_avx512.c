@@ -11,17 +11,16 @@
 
 #define LANES 16
 typedef __m512 vec;
-typedef __m512i indices;
 
-#define bytes_to_vec(bytes)          _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))
-#define load(p)                      _mm512_loadu_ps(p)
-#define store_to(p, v)               _mm512_storeu_ps(p, v)
-#define stream_to(p, v)              _mm512_stream_ps(p, v)
-#define all(value)                   _mm512_set1_ps(value)
-#define subtract(a, b)               _mm512_sub_ps(a, b)
-#define times(a, b)                  _mm512_mul_ps(a, b)
-#define load_indices(p)              _mm512_loadu_si512(p)
-#define pick(v, from, where, lanes_) _mm512_mask_permutexvar_ps(v, (__mmask16)(lanes_), where, from)
+#define bytes_to_vec(bytes) _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))
+#define load(p)             _mm512_loadu_ps(p)
+#define store_to(p, v)      _mm512_storeu_ps(p, v)
+#define stream_to(p, v)     _mm512_stream_ps(p, v)
+#define all(value)          _mm512_set1_ps(value)
+#define subtract(a, b)      _mm512_sub_ps(a, b)
+#define times(a, b)         _mm512_mul_ps(a, b)
+#define join(a, b)          _mm512_or_ps(a, b)
+#define load_bytes(p)       _mm_loadu_si128((const __m128i *)(p))
 
 INLINE __m256 eight_distances(const double *xx, double yy, double divisor)
 {

@@ -5,11 +5,13 @@
  * The file that includes it defines
  *
  *   LANES      floats of a vector
- *   vec        a vector; bytes_to_vec(p): of the LANES bytes at p; load(p), store_to(p, v),
- *              stream_to(p, v) with p aligned, all(value), subtract(a, b), times(a, b)
- *   indices    a vector of int32_t, load_indices(p)
- *   pick       (v, from, where, lanes): v, but in `lanes` (a bit a lane) lanes of from
- *   distances  (to, xx, yy, divisor): LANES of them, yy and divisor being double
+ *   vec        a vector
+ *   load, store_to, stream_to  of a vector at an address; stream_to an aligned one
+ *   all, subtract, times       one value in all lanes, arithmetic
+ *   join(a, b)                 the bits of both
+ *   load_bytes(p)              LANES bytes in an __m128i
+ *   bytes_to_vec(bytes)        the first LANES of them as floats
+ *   distances(to, xx, yy, divisor)  LANES values of cconv_distance_fn
  *   INIT       the name of the function that fills the table
  */
 
@@ -42,48 +44,52 @@ static const uint8_t of_four[4][4][16] = {
 
 /* ---- unpacking ---- */
 
-INLINE void convert(float *to, __m128i bytes, float mean, float scale)
+INLINE void convert(float *to, __m128i bytes, float mean, float scale, int stream)
 {
     const vec m = all(mean), s = all(scale);
 
     UNROLL
     for (int k = 0; k < 16; k += LANES) {
-        store_to(to + k, times(subtract(bytes_to_vec(bytes), m), s));
+        const vec v = times(subtract(bytes_to_vec(bytes), m), s);
+
+        if (stream)
+            stream_to(to + k, v);
+        else
+            store_to(to + k, v);
         bytes = _mm_bsrli_si128(bytes, LANES % 16);
     }
 }
 
-INLINE void sixteen_pixels(const uint8_t *from, const uint8_t *const place[], size_t step,
-                           const struct cconv_unpack *u, size_t j)
+INLINE __m128i one_channel(const __m128i block[], const uint8_t *place, size_t step)
 {
-    __m128i block[4];
+    __m128i bytes = _mm_shuffle_epi8(block[0], _mm_loadu_si128((const __m128i *)place));
 
     UNROLL
-    for (size_t b = 0; b < step; b++)
-        block[b] = _mm_loadu_si128((const __m128i *)(from + 16 * b));
-    for (size_t c = 0; c < u->channels; c++) {
-        __m128i bytes = block[0];
+    for (size_t b = 1; b < step; b++) {
+        const __m128i at = _mm_loadu_si128((const __m128i *)(place + 16 * b));
 
-        if (step > 1) {
-            bytes = _mm_shuffle_epi8(bytes, _mm_loadu_si128((const __m128i *)place[c]));
-            UNROLL
-            for (size_t b = 1; b < step; b++)
-                bytes = _mm_or_si128(
-                    bytes, _mm_shuffle_epi8(block[b],
-                                            _mm_loadu_si128((const __m128i *)(place[c] + 16 * b))));
-        }
-        convert(u->to[c] + j, bytes, u->mean[c], u->scale[c]);
+        bytes = _mm_or_si128(bytes, _mm_shuffle_epi8(block[b], at));
     }
+    return bytes;
 }
 
 INLINE size_t whole_sixteens(const struct cconv_unpack *u, const uint8_t *const place[],
-                             size_t step)
+                             size_t step, size_t channels)
 {
-    const uint8_t *const from = u->from;
     size_t j = 0;
 
-    for (; j + 16 <= u->n; j += 16)
-        sixteen_pixels(from + j * step, place, step, u, j);
+    for (; j + 16 <= u->n; j += 16) {
+        const uint8_t *const from = (const uint8_t *)u->from + j * step;
+        __m128i block[4];
+
+        UNROLL
+        for (size_t b = 0; b < step; b++)
+            block[b] = _mm_loadu_si128((const __m128i *)(from + 16 * b));
+        UNROLL
+        for (size_t c = 0; c < channels; c++)
+            convert(u->to[c] + j, step > 1 ? one_channel(block, place[c], step) : block[0],
+                    u->mean[c], u->scale[c], u->stream);
+    }
     return j;
 }
 
@@ -95,9 +101,10 @@ static void unpack_u8(const struct cconv_unpack *u)
 
     for (size_t c = 0; c < u->channels; c++)
         place[c] = u->step == 3 ? of_three[u->source[c]][0] : of_four[u->source[c]][0];
-    done = u->step == 3   ? whole_sixteens(u, place, 3)
-           : u->step == 4 ? whole_sixteens(u, place, 4)
-                          : whole_sixteens(u, place, 1);
+    done = u->step == 1       ? whole_sixteens(u, place, 1, 1)
+           : u->step == 3     ? whole_sixteens(u, place, 3, 3)
+           : u->channels == 3 ? whole_sixteens(u, place, 4, 3)
+                              : whole_sixteens(u, place, 4, 4);
     for (size_t c = 0; c < u->channels; c++) {
         for (size_t j = done; j < u->n; j++)
             u->to[c][j] = ((float)from[j * u->step + u->source[c]] - u->mean[c]) * u->scale[c];
@@ -153,79 +160,30 @@ static void fill(float *to, float value, size_t n, int stream)
         to[i] = value;
 }
 
-/* ---- interleaving ---- */
+/* ---- bytes to values side by side ---- */
 
-#define MOST_WOVEN 8
-
-/* Lane l of vector v of LANES pixels is channel (v * LANES + l) % channels of pixel
- * (v * LANES + l) / channels. */
-struct weave {
-    int32_t pixel[MOST_WOVEN][LANES];
-    uint32_t lanes[MOST_WOVEN][MOST_WOVEN]; /* of vector v, those of channel c */
-};
-
-static void plan_weave(struct weave *w, size_t channels)
+static size_t weave(const struct cconv_weave *w, const uint8_t *from, const float *columns,
+                    float *to, size_t n, int stream)
 {
-    for (size_t v = 0; v < channels; v++) {
-        for (size_t c = 0; c < channels; c++)
-            w->lanes[v][c] = 0;
-        for (size_t l = 0; l < LANES; l++) {
-            const size_t at = v * LANES + l;
+    const size_t values = 16 * w->channels;
 
-            w->pixel[v][l] = (int32_t)(at / channels);
-            w->lanes[v][at % channels] |= 1U << l;
+    for (size_t group = 0; group < n / 16; group++) {
+        for (size_t f = 0; f < values; f += LANES) {
+            const __m128i bytes = _mm_loadu_si128((const __m128i *)(from + w->base[f / 16]));
+            const vec data = bytes_to_vec(_mm_shuffle_epi8(bytes, load_bytes(w->place + f)));
+            const vec v = join(times(subtract(data, load(w->mean + f)), load(w->scale + f)),
+                               join(load(columns + f), load(w->row + f)));
+
+            if (stream)
+                stream_to(to + f, v);
+            else
+                store_to(to + f, v);
         }
+        from += 16 * w->step;
+        columns += values;
+        to += values;
     }
-}
-
-INLINE void weave_all(float *to, const float *const *from, size_t channels, size_t n,
-                      const struct weave *w)
-{
-    for (size_t j = 0; j + LANES <= n; j += LANES) {
-        vec in[MOST_WOVEN];
-
-        UNROLL
-        for (size_t c = 0; c < channels; c++)
-            in[c] = load(from[c] + j);
-        for (size_t v = 0; v < channels; v++) {
-            const indices where = load_indices(w->pixel[v]);
-            vec out = in[0];
-
-            UNROLL
-            for (size_t c = 0; c < channels; c++)
-                out = pick(out, in[c], where, w->lanes[v][c]);
-            store_to(to + j * channels + v * LANES, out);
-        }
-    }
-}
-
-static void interleave(float *to, const float *const *from, size_t channels, size_t n)
-{
-    struct weave w;
-    size_t done = n / LANES * LANES;
-
-    if (channels > MOST_WOVEN) {
-        done = 0;
-    } else {
-        plan_weave(&w, channels);
-        switch (channels) {
-        case 3:
-            weave_all(to, from, 3, n, &w);
-            break;
-        case 5:
-            weave_all(to, from, 5, n, &w);
-            break;
-        case 6:
-            weave_all(to, from, 6, n, &w);
-            break;
-        default:
-            weave_all(to, from, channels, n, &w);
-        }
-    }
-    for (size_t j = done; j < n; j++) {
-        for (size_t c = 0; c < channels; c++)
-            to[j * channels + c] = from[c][j];
-    }
+    return n / 16 * 16;
 }
 
 /* ---- the rest ---- */
@@ -250,7 +208,7 @@ void INIT(struct cconv_pixel_kernels *k)
     k->unpack_u8 = unpack_u8;
     k->store = store;
     k->fill = fill;
-    k->interleave = interleave;
+    k->weave = weave;
     k->distance = distance;
     k->fence = fence;
 }
