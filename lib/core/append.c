@@ -14,7 +14,7 @@
 #include "base/compiler.h"
 #include "core/context.h"
 
-#define STRIP       512 /* columns */
+#define STRIP       512 /* columns, of a strip that passes through planes */
 #define GROUP       8   /* coordinate channels of a pass */
 #define PLANES      (CCONV_MOST_DATA + GROUP)
 #define TASK_PIXELS (1 << 18)
@@ -129,11 +129,13 @@ struct plane {
 };
 
 struct strip {
-    _Alignas(CCONV_ALIGN) float values[PLANES][STRIP];
-    _Alignas(CCONV_ALIGN) float woven[GROUP * STRIP];
-    _Alignas(CCONV_ALIGN) float columns[CCONV_MOST_WOVEN * STRIP]; /* of weave */
+    union {
+        _Alignas(CCONV_ALIGN) float plane[PLANES][STRIP];
+        _Alignas(CCONV_ALIGN) float columns[PLANES * STRIP]; /* of weave */
+    } values;
+    _Alignas(CCONV_ALIGN) float woven[PLANES * STRIP]; /* on its way past the caches */
     struct cconv_weave weave;
-    int is_woven;
+    int can_weave, is_woven;       /* this pass; this strip */
     double xx[STRIP];              /* squares of x, of the radius */
     size_t first, n, planes, data; /* data: the plane of the first data channel */
     struct plane plane[PLANES];
@@ -186,32 +188,48 @@ static void weave_columns(struct strip *s)
 {
     const size_t channels = s->planes;
 
-    memset(s->columns, 0, channels * s->n * sizeof *s->columns);
-    for (size_t p = 0; p < channels; p++)
-        for (size_t j = 0; s->plane[p].reach == OF_COLUMN && j < s->n; j++)
-            s->columns[j * channels + s->plane[p].channel] = s->values[p][j];
+    memset(s->values.columns, 0, channels * s->n * sizeof *s->values.columns);
+    for (size_t p = 0; p < channels; p++) {
+        const struct plane *const plane = &s->plane[p];
+        float *const to = s->values.columns + plane->channel;
+
+        for (size_t j = 0; plane->reach == OF_COLUMN && j < s->n; j++)
+            to[j * channels] = (float)value_of(s->a, plane->coords, 0, (double)(s->first + j));
+    }
 }
 
-static void begin_strip(struct strip *s, size_t first)
+static void make_columns(struct strip *s)
 {
     const struct cconv_append *const a = s->a;
 
-    s->first = first;
-    s->n = CCONV_MIN(a->width - first, STRIP);
     for (size_t p = 0; p < s->planes; p++) {
-        const struct plane *plane = &s->plane[p];
+        const struct plane *const plane = &s->plane[p];
 
         for (size_t j = 0; plane->reach == OF_COLUMN && j < s->n; j++)
-            s->values[p][j] = (float)value_of(a, plane->coords, 0, (double)(first + j));
+            s->values.plane[p][j] = (float)value_of(a, plane->coords, 0, (double)(s->first + j));
         for (size_t j = 0; plane->reach == OF_BOTH && j < s->n; j++) {
             const double x =
-                cconv_radius_part(&a->grid, cconv_axis_value(&a->along_x, (double)(first + j)));
+                cconv_radius_part(&a->grid, cconv_axis_value(&a->along_x, (double)(s->first + j)));
 
             s->xx[j] = x * x;
         }
     }
-    if (s->is_woven)
+}
+
+/* Weaving takes sixteens of pixels; what is left at the end of a row is a strip of its own. */
+static void begin_strip(struct strip *s, size_t first)
+{
+    const size_t left = s->a->width - first;
+
+    s->first = first;
+    s->is_woven = s->can_weave && left >= 16;
+    if (s->is_woven) {
+        s->n = CCONV_MIN(left, PLANES * STRIP / s->planes) / 16 * 16;
         weave_columns(s);
+    } else {
+        s->n = CCONV_MIN(left, STRIP);
+        make_columns(s);
+    }
 }
 
 /* ---- a row of a strip ---- */
@@ -247,8 +265,8 @@ static int unpack(struct strip *s, size_t row)
     u.n = s->n;
     u.stream = goes_straight(s, to);
     for (size_t c = 0; c < u.channels; c++)
-        u.to[c] =
-            u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel : s->values[s->data + c];
+        u.to[c] = u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel
+                           : s->values.plane[s->data + c];
     if (!a->planar) {
         u.from = from + s->first * u.step * a->value_bytes;
         fn(&u);
@@ -260,8 +278,8 @@ static int unpack(struct strip *s, size_t row)
         u.source[0] = 0;
         u.mean[0] = a->unpack.mean[c];
         u.scale[0] = a->unpack.scale[c];
-        u.to[0] =
-            u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel : s->values[s->data + c];
+        u.to[0] = u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel
+                           : s->values.plane[s->data + c];
         fn(&u);
     }
     return u.stream;
@@ -277,10 +295,11 @@ static void make_plane(struct strip *s, size_t p, size_t row)
     } else if (plane->reach == OF_BOTH && plane->coords->kind == COORDCONV_CHANNEL_RADIUS) {
         const double y = cconv_radius_part(&a->grid, cconv_axis_value(&a->along_y, (double)row));
 
-        s->k->distance(s->values[p], s->xx, y * y, cconv_radius_divisor(&a->grid, a->most), s->n);
+        s->k->distance(s->values.plane[p], s->xx, y * y, cconv_radius_divisor(&a->grid, a->most),
+                       s->n);
     } else if (plane->reach == OF_BOTH) {
         for (size_t j = 0; j < s->n; j++)
-            s->values[p][j] =
+            s->values.plane[p][j] =
                 (float)value_of(a, plane->coords, (double)row, (double)(s->first + j));
     }
 }
@@ -294,7 +313,7 @@ static void write_planar(struct strip *s, float *to, int data_are_there)
         if (plane->reach == OF_ROW)
             s->k->fill(at, plane->value, s->n, s->stream);
         else if (plane->reach != OF_DATA || !data_are_there)
-            s->k->store(at, s->values[p], s->n, s->stream);
+            s->k->store(at, s->values.plane[p], s->n, s->stream);
     }
 }
 
@@ -303,48 +322,40 @@ static void spread(struct strip *s)
 {
     for (size_t p = 0; p < s->planes; p++)
         if (s->plane[p].reach == OF_ROW)
-            s->k->fill(s->values[p], s->plane[p].value, s->n, 0);
+            s->k->fill(s->values.plane[p], s->plane[p].value, s->n, 0);
 }
 
-/* From column `first` of the strip on. */
-static void write_woven(struct strip *s, float *to, size_t first)
+static void write_woven(struct strip *s, float *to)
 {
-    const size_t most = GROUP * STRIP / s->planes / 16 * 16;
     const float *from[PLANES];
 
     spread(s);
-    for (size_t j = first; j < s->n; j += most) {
-        const size_t n = CCONV_MIN(s->n - j, most);
-
-        for (size_t p = 0; p < s->planes; p++)
-            from[p] = s->values[p] + j;
-        if (s->stream) {
-            s->k->interleave(s->woven, from, s->planes, n);
-            s->k->store(to + j * s->planes, s->woven, n * s->planes, 1);
-        } else {
-            s->k->interleave(to + j * s->planes, from, s->planes, n);
-        }
+    for (size_t p = 0; p < s->planes; p++)
+        from[p] = s->values.plane[p];
+    if (s->stream) {
+        s->k->interleave(s->woven, from, s->planes, s->n);
+        s->k->store(to, s->woven, s->n * s->planes, 1);
+    } else {
+        s->k->interleave(to, from, s->planes, s->n);
     }
 }
 
-/* Bytes to values side by side, as many pixels as are whole groups; returns how many. */
-static size_t weave_row(struct strip *s, size_t row, float *to)
+/* Bytes to values side by side. */
+static void weave_row(struct strip *s, size_t row, float *to)
 {
     const struct cconv_append *const a = s->a;
     const unsigned char *const from =
         a->data + (int64_t)row * a->row_stride + s->first * a->unpack.step;
     const size_t channels = s->planes;
     const int straight = !s->stream || (uintptr_t)to % CCONV_ALIGN == 0;
-    size_t done;
 
     for (size_t p = 0; p < channels; p++)
         for (size_t k = 0; s->plane[p].reach == OF_ROW && k < 16; k++)
             s->weave.row[k * channels + s->plane[p].channel] = s->plane[p].value;
-    done = s->k->weave(&s->weave, from, s->columns, straight ? to : s->woven, s->n,
-                       straight && s->stream);
+    s->k->weave(&s->weave, from, s->values.columns, straight ? to : s->woven, s->n,
+                straight && s->stream);
     if (!straight)
-        s->k->store(to, s->woven, done * channels, 1);
-    return done;
+        s->k->store(to, s->woven, s->n * channels, 1);
 }
 
 static void write_anywhere(struct strip *s, float *to)
@@ -356,7 +367,7 @@ static void write_anywhere(struct strip *s, float *to)
         float *const at = to + (int64_t)s->plane[p].channel * s->a->to_channel;
 
         for (size_t j = 0; j < s->n; j++)
-            at[(int64_t)j * step] = s->values[p][j];
+            at[(int64_t)j * step] = s->values.plane[p][j];
     }
 }
 
@@ -364,20 +375,19 @@ static void run_row(struct strip *s, size_t row, int with_data)
 {
     const struct cconv_append *const a = s->a;
     float *const to = row_of_result(s, row);
-    size_t woven = 0;
     int there;
 
     for (size_t p = 0; p < s->planes; p++)
         make_plane(s, p, row);
-    if (s->is_woven)
-        woven = weave_row(s, row, to);
-    if (woven == s->n)
+    if (s->is_woven) {
+        weave_row(s, row, to);
         return;
+    }
     there = with_data && unpack(s, row);
     if (a->to_column == 1)
         write_planar(s, to, there);
     else if (a->to_channel == 1 && a->to_column == (int64_t)s->planes)
-        write_woven(s, to, woven);
+        write_woven(s, to);
     else
         write_anywhere(s, to);
 }
@@ -409,8 +419,8 @@ static void run_rows(void *arg, size_t task, size_t slot)
         const int with_data = done == 0 && a->data != NULL;
 
         choose_planes(&s, done, count, with_data);
-        s.is_woven = can_weave(&s);
-        for (size_t first = 0; first < a->width; first += STRIP) {
+        s.can_weave = can_weave(&s);
+        for (size_t first = 0; first < a->width; first += s.n) {
             begin_strip(&s, first);
             for (size_t row = begin; row < end; row++)
                 run_row(&s, row, with_data);

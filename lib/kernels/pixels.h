@@ -47,11 +47,10 @@ struct cconv_weave {
     float mean[16 * CCONV_MOST_WOVEN], scale[16 * CCONV_MOST_WOVEN], row[16 * CCONV_MOST_WOVEN];
 };
 
-/* The pixels of n / 16 such groups; columns are as many values as to has: those of what depends on
- * the column alone, 0 elsewhere. Returns the pixels written. With stream, to begins a line of
- * cache. */
-typedef size_t cconv_weave_fn(const struct cconv_weave *w, const uint8_t *from,
-                              const float *columns, float *to, size_t n, int stream);
+/* n pixels, a multiple of 16. columns are as many values as to has: those of what depends on the
+ * column alone, 0 elsewhere. With stream, to begins a line of cache. */
+typedef void cconv_weave_fn(const struct cconv_weave *w, const uint8_t *from, const float *columns,
+                            float *to, size_t n, int stream);
 
 /* to[j] = sqrt(xx[j] + yy) / divisor. */
 typedef void cconv_distance_fn(float *to, const double *xx, double yy, double divisor, size_t n);

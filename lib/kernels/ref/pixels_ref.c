@@ -55,8 +55,8 @@ static float join(float a, float b, float c)
     return joined;
 }
 
-static size_t weave(const struct cconv_weave *w, const uint8_t *from, const float *columns,
-                    float *to, size_t n, int stream)
+static void weave(const struct cconv_weave *w, const uint8_t *from, const float *columns, float *to,
+                  size_t n, int stream)
 {
     const size_t values = 16 * w->channels;
 
@@ -72,7 +72,6 @@ static size_t weave(const struct cconv_weave *w, const uint8_t *from, const floa
         columns += values;
         to += values;
     }
-    return n / 16 * 16;
 }
 
 static void distance(float *to, const double *xx, double yy, double divisor, size_t n)

@@ -17,11 +17,9 @@
 
 /* The bytes of one channel lie in `step` blocks of 16 bytes that hold 16 pixels. pixel * step +
  * source is the place of one; a block takes those within it, the others become 0 (0x80). */
-#define PLACE(block, step, source, pixel)                                                          \
-    ((pixel) * (step) + (source) >= 16 * (block) &&                                                \
-             (pixel) * (step) + (source) < 16 * (block) + 16                                       \
-         ? (pixel) * (step) + (source)-16 * (block)                                                \
-         : 0x80)
+#define WITHIN(place, block) ((place) >= 16 * (block) && (place) < 16 * (block) + 16)
+#define PLACE(b, step, source, pixel)                                                              \
+    (uint8_t)(WITHIN((pixel) * (step) + (source), b) ? (pixel) * (step) + (source)-16 * (b) : 0x80)
 #define BLOCK(b, s, c)                                                                             \
     {                                                                                              \
         PLACE(b, s, c, 0), PLACE(b, s, c, 1), PLACE(b, s, c, 2), PLACE(b, s, c, 3),                \
@@ -162,8 +160,8 @@ static void fill(float *to, float value, size_t n, int stream)
 
 /* ---- bytes to values side by side ---- */
 
-static size_t weave(const struct cconv_weave *w, const uint8_t *from, const float *columns,
-                    float *to, size_t n, int stream)
+static void weave(const struct cconv_weave *w, const uint8_t *from, const float *columns, float *to,
+                  size_t n, int stream)
 {
     const size_t values = 16 * w->channels;
 
@@ -183,7 +181,6 @@ static size_t weave(const struct cconv_weave *w, const uint8_t *from, const floa
         columns += values;
         to += values;
     }
-    return n / 16 * 16;
 }
 
 /* ---- the rest ---- */
