@@ -240,17 +240,16 @@ static float *row_of_result(const struct strip *s, size_t row)
     return s->a->dst + (int64_t)row * s->a->to_row + (int64_t)s->first * s->a->to_column;
 }
 
-/* Data goes straight to the result if every channel of this row begins a line of cache there. */
+/* Planar data goes straight to the result; past the caches, bytes do so where every channel of this
+ * row begins a line of cache there. */
 static int goes_straight(const struct strip *s, const float *to)
 {
     const struct cconv_append *const a = s->a;
     uintptr_t odd = 0;
 
-    if (!s->stream || a->to_column != 1)
-        return 0;
     for (size_t c = 0; c < a->unpack.channels; c++)
         odd |= (uintptr_t)(to + (int64_t)(a->data_at + c) * a->to_channel);
-    return odd % CCONV_ALIGN == 0;
+    return a->to_column == 1 && (!s->stream || (!a->is_float && odd % CCONV_ALIGN == 0));
 }
 
 /* Returns whether the data are where they belong. */
@@ -260,29 +259,29 @@ static int unpack(struct strip *s, size_t row)
     const unsigned char *const from = a->data + (int64_t)row * a->row_stride;
     cconv_unpack_fn *const fn = a->is_float ? s->k->unpack_f32 : s->k->unpack_u8;
     float *const to = row_of_result(s, row);
+    const int straight = goes_straight(s, to);
     struct cconv_unpack u = a->unpack;
 
     u.n = s->n;
-    u.stream = goes_straight(s, to);
+    u.stream = straight && s->stream;
     for (size_t c = 0; c < u.channels; c++)
-        u.to[c] = u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel
+        u.to[c] = straight ? to + (int64_t)(a->data_at + c) * a->to_channel
                            : s->values.plane[s->data + c];
     if (!a->planar) {
         u.from = from + s->first * u.step * a->value_bytes;
         fn(&u);
-        return u.stream;
+        return straight;
     }
+    u.step = u.channels = 1;
+    u.source[0] = 0;
     for (size_t c = 0; c < a->unpack.channels; c++) {
         u.from = from + (int64_t)a->unpack.source[c] * a->plane_stride + s->first * a->value_bytes;
-        u.step = u.channels = 1;
-        u.source[0] = 0;
         u.mean[0] = a->unpack.mean[c];
         u.scale[0] = a->unpack.scale[c];
-        u.to[0] = u.stream ? to + (int64_t)(a->data_at + c) * a->to_channel
-                           : s->values.plane[s->data + c];
+        u.to[0] = u.to[c];
         fn(&u);
     }
-    return u.stream;
+    return straight;
 }
 
 static void make_plane(struct strip *s, size_t p, size_t row)

@@ -39,8 +39,8 @@ coordconv_status cconv_append_read(const struct cconv_log *log, const coordconv_
                                    const coordconv_append_desc *desc, float *dst, size_t count,
                                    struct cconv_append *out);
 
-/* Fill in *w but for its rows, if the result is made of these channels alone, side by side, and the
- * pixels are bytes side by side. Else returns 0. */
+/* Fill in *w but for its rows, if the result is data and coordinates and nothing else, side by
+ * side, and the pixels are bytes side by side. Else returns 0. */
 int cconv_append_weave(const struct cconv_append *a, struct cconv_weave *w);
 
 /* Channels that are written. */

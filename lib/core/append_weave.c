@@ -28,23 +28,25 @@ static void place_value(const struct cconv_append *a, struct cconv_weave *w, siz
     w->scale[f] = byte == NO_BYTE ? 0 : a->unpack.scale[c];
 }
 
-/* Values of one vector come from 16 bytes in a row that lie within the 16 pixels. */
-static int place_sixteen(const struct cconv_append *a, struct cconv_weave *w, size_t first)
+/* Sixteen values are made of at most four pixels of three or four bytes, coordinates being among
+ * them, so of 16 bytes in a row; and of those of the 16 pixels alone. */
+static void place_sixteen(const struct cconv_append *a, struct cconv_weave *w, size_t first)
 {
     size_t least = 16 * w->step - 16;
 
-    for (size_t f = first; f < first + 16; f++)
-        least = CCONV_MIN(
-            least, byte_of(a, w->channels, f) == NO_BYTE ? least : byte_of(a, w->channels, f));
+    for (size_t f = first; f < first + 16; f++) {
+        const size_t byte = byte_of(a, w->channels, f);
+
+        if (byte != NO_BYTE)
+            least = CCONV_MIN(least, byte);
+    }
     w->base[first / 16] = (uint8_t)least;
     for (size_t f = first; f < first + 16; f++) {
         const size_t byte = byte_of(a, w->channels, f);
 
-        if (byte != NO_BYTE && byte - least > 15)
-            return 0;
+        assert(byte == NO_BYTE || byte - least < 16);
         place_value(a, w, f, byte);
     }
-    return 1;
 }
 
 int cconv_append_weave(const struct cconv_append *a, struct cconv_weave *w)
@@ -52,13 +54,12 @@ int cconv_append_weave(const struct cconv_append *a, struct cconv_weave *w)
     const size_t channels = cconv_append_written(a);
 
     if (a->data == NULL || a->planar || a->is_float || a->to_channel != 1 ||
-        channels > CCONV_MOST_WOVEN || a->to_column != (int64_t)channels)
+        channels > CCONV_MOST_WOVEN || a->count == 0 || a->to_column != (int64_t)channels)
         return 0;
     memset(w, 0, sizeof *w);
     w->channels = channels;
     w->step = a->unpack.step;
     for (size_t first = 0; first < 16 * channels; first += 16)
-        if (!place_sixteen(a, w, first))
-            return 0;
+        place_sixteen(a, w, first);
     return 1;
 }
