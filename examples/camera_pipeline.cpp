@@ -35,7 +35,10 @@ void check(coordconv_status status)
 
 /* A handle of the library, dropped with the object. */
 template <class T, void (*unref)(T *)> struct drop {
-    void operator()(T *handle) const { unref(handle); }
+    void operator()(T *handle) const
+    {
+        unref(handle);
+    }
 };
 using context_ptr =
     std::unique_ptr<coordconv_context, drop<coordconv_context, coordconv_context_unref>>;
@@ -45,7 +48,9 @@ using plan_ptr = std::unique_ptr<coordconv_plan, drop<coordconv_plan, coordconv_
 using tensor_ptr =
     std::unique_ptr<coordconv_tensor, drop<coordconv_tensor, coordconv_tensor_unref>>;
 
-enum { CHANNELS = 5 }; /* red, green, blue, x, y */
+enum {
+    CHANNELS = 5
+}; /* red, green, blue, x, y */
 
 layer_ptr convolution(coordconv_context *context, int in, int out, int side,
                       const std::vector<float> &weights, const std::vector<float> &bias)
@@ -138,7 +143,10 @@ class finder
         return cv::boundingRect(map > 0);
     }
 
-    bool fits(const cv::Mat &frame) const { return frame.rows == height_ && frame.cols == width_; }
+    bool fits(const cv::Mat &frame) const
+    {
+        return frame.rows == height_ && frame.cols == width_;
+    }
 
   private:
     /* The Mat's own bytes, with its own stride, become floats beside the coordinates. */

@@ -2,7 +2,7 @@
 """Appending coordinates to the pixels of an image: this library beside the machine's bound, NumPy,
 PyTorch and OpenCV. Everything writes into memory that is there, and all take turns in one process.
 
-usage: append.py BUILD [--rounds N] [--height H] [--width W] [--doc]
+usage: append.py BUILD [--rounds N] [--height H] [--width W] [--threads N] [--doc]
 """
 import argparse
 import ctypes as c
@@ -252,7 +252,7 @@ def report(lines, height, width):
         "%d x %d pixels, uint8, to float32. Times are least of interleaved rounds; other columns "
         "are" % (width, height),
         "their time divided by ours, the bound being a streaming write of the result and a read of",
-        "the image.", "",
+        "the image. One thread each; - where a library is not there or has no such way.", "",
         "| what | ours, ms | bound | best of NumPy | best of PyTorch | OpenCV |",
         "| --- | --- | --- | --- | --- | --- |"] + lines)
 
@@ -271,6 +271,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--height", type=int, default=1080)
     parser.add_argument("--width", type=int, default=1920)
+    parser.add_argument("--threads", type=int, default=0,
+                        help="also ours and PyTorch's on so many; one alone may fill the memory bus")
     parser.add_argument("--doc", action="store_true", help="write the table into doc/interop.md")
     args = parser.parse_args()
     library = c.CDLL(os.path.join(args.build, "lib", "libcoordconv.so"))
@@ -281,8 +283,9 @@ def main():
              Case("NCHW, data only", image, parts=DATA),
              Case("NCHW, coordinates only", image, parts=COORDS),
              Case("NHWC", image, nhwc=True),
-             Case("NHWC, mean and scale", image, nhwc=True, scaled=True),
-             Case("NCHW, two threads", image, threads=2)]
+             Case("NHWC, mean and scale", image, nhwc=True, scaled=True)]
+    if args.threads:
+        cases.append(Case("NCHW, %d threads" % args.threads, image, threads=args.threads))
     lines = [line(case, measure(case, library, bound, args.rounds)) for case in cases]
     text = report(lines, args.height, args.width)
     print(text)
