@@ -4,7 +4,7 @@
  *
  * Reads a picture or a video, and looks for something red in the lower half of it: a network of two
  * convolutions whose weights are set by hand, colour and place in one. The pixels of each cv::Mat
- * are read where they lie; coordinates are written once and stay in the network's input.
+ * are read where they lie and become the network's input in one pass, coordinates beside them.
  *
  * usage: camera_pipeline INPUT OUTPUT.png
  * INPUT is what cv::imread or cv::VideoCapture open. Prints a line a frame, and writes the last
@@ -164,14 +164,12 @@ class finder
         pixels.row_stride = (int64_t)frame.step[0];
         desc.struct_size = sizeof desc;
         desc.format = COORDCONV_PIXELS_RGB;
-        desc.parts = coordinates_are_there_ ? COORDCONV_PARTS_DATA : COORDCONV_PARTS_ALL;
         for (int c = 0; c < 3; c++)
             desc.scale[c] = 1 / 255.0F;
         desc.channel_stride = 1; /* NHWC */
         desc.column_stride = CHANNELS;
         desc.row_stride = (int64_t)CHANNELS * frame.cols;
         check(coordconv_append(context_, &pixels, &desc, input_.data(), input_.size()));
-        coordinates_are_there_ = true;
     }
 
     coordconv_context *context_;
@@ -179,7 +177,6 @@ class finder
     model_ptr model_;
     plan_ptr plan_;
     int height_, width_;
-    bool coordinates_are_there_ = false;
 };
 
 /* Frames of a video, or the one of a picture. */

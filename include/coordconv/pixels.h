@@ -9,7 +9,9 @@
  * interleaved (NHWC) or with any other strides, into memory of the caller's.
  *
  * Coordinates do not change from frame to frame. A program may write them once
- * (COORDCONV_PARTS_COORDS) and only the data afterwards (COORDCONV_PARTS_DATA).
+ * (COORDCONV_PARTS_COORDS) and only the data afterwards (COORDCONV_PARTS_DATA):
+ * less to write for planar results. Interleaved ones are written faster as a
+ * whole, for data alone leave gaps in every line of the cache.
  *
  * Nothing is allocated. Thread safety: the functions here touch nothing but
  * their arguments; one context may serve several threads.
