@@ -13,4 +13,14 @@ if name:
 text = re.sub(r'^(    (?!\*)\S[^\n]*?[\w\])][,;]? +|    \S[^\n]*? = [^\n]*?,? +)/\* ', r'\1/**< ', text,
               flags=re.M)
 text = text.replace(' .. ', ' \\.\\. ')  # else a brief description ends there
+
+
+def apart(line):
+    """Members that share a declaration share its comment; Doxygen wants one for each."""
+    names = line.group(2).split(', ')
+    return ''.join(f'    {line.group(1)} {name}; /**< see {names[-1]} */\n' for name in names[:-1]) \
+        + f'    {line.group(1)} {names[-1]};'
+
+
+text = re.sub(r'^    ([\w ]+?) ((?:[\w\[\]]+, )+[\w\[\]]+);', apart, text, flags=re.M)
 sys.stdout.write(text)

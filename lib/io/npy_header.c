@@ -239,7 +239,7 @@ coordconv_status cconv_npy_header_read(const struct cconv_log *log, const unsign
 {
     struct cconv_npy npy = { .dtype = 0 };
     struct cconv_shape_text shape;
-    size_t begin, length;
+    size_t begin = 0, length = 0;
     coordconv_status status = read_prefix(log, file, file_bytes, &begin, &length);
 
     if (status != COORDCONV_OK)

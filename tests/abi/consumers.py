@@ -171,7 +171,7 @@ def readme():
 
 
 def guides():
-    for page in ("quick-guide", "layer", "model", "training"):
+    for page in ("quick-guide", "pipeline", "layer", "model", "training"):
         run_blocks(os.path.join("doc", page + ".md"))
 
 
