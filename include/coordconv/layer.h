@@ -69,6 +69,39 @@ COORDCONV_API coordconv_status coordconv_conv2d_new(coordconv_context *context,
                                                     coordconv_layer **out);
 
 /**
+ * A convolution of signals: [N, L, C] to [N, OL, O], with OL as one axis of
+ * coordconv_conv2d_desc. Its one coordinate is x, along L (COORDCONV_COORDS_X); the radius is that
+ * of x alone.
+ */
+typedef struct coordconv_conv1d_desc {
+    uint32_t struct_size;
+    uint32_t coords;                 /* COORDCONV_COORDS_X, _RADIUS, _PIXEL; default none */
+    int32_t in_channels;             /* C, at least 1; coordinates not counted; no default */
+    int32_t out_channels;            /* O, at least 1; no default */
+    int32_t kernel;                  /* 1 .. 1024 samples; no default */
+    int32_t stride;                  /* 1 .. 1024; default 1 */
+    int32_t dilation;                /* 1 .. 1024; default 1 */
+    int32_t padding;                 /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */
+    int32_t pads[2];                 /* before, behind, 0 .. 65535; default 0; 0 with SAME */
+    int32_t groups;                  /* divides C and O; default 1. With coordinates only 1 */
+    int32_t no_bias;                 /* 1: no bias; default 0 */
+    int32_t init;                    /* COORDCONV_INIT_* of the weight; default he_normal */
+    uint32_t reserved;               /* 0 */
+    double init_value;               /* for COORDCONV_INIT_CONSTANT */
+    const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc */
+} coordconv_conv1d_desc;
+
+/**
+ * Make a convolution of signals. Parameters: "weight" [O, C / groups + coordinate channels,
+ * kernel] and, unless no_bias, "bias" [O]. Since 0.1.
+ *
+ * Returns as coordconv_conv2d_new; COORDCONV_ERR_INVALID for coordinates with a y, too.
+ */
+COORDCONV_API coordconv_status coordconv_conv1d_new(coordconv_context *context,
+                                                    const coordconv_conv1d_desc *desc,
+                                                    coordconv_layer **out);
+
+/**
  * A 2-D transposed convolution, the gradient of a convolution with respect to
  * its input: [N, H, W, C] to [N, OH, OW, O], with OH = (H - 1) stride - top -
  * bottom + dilation (kernel - 1) + 1 + output_padding. With COORDCONV_SAME,

@@ -14,15 +14,27 @@ static const struct cconv_log *plan_log(const coordconv_plan *plan)
     return &cconv_plan_context(plan)->log;
 }
 
+/* An image [N, H, W, C], or a signal [N, L, C]. */
 static int is_image(const struct cconv_shape *s)
 {
-    return s->ndim == 4 && s->dim[0] >= 1 && s->dim[1] >= 1 && s->dim[2] >= 1;
+    return (s->ndim == 3 || s->ndim == 4) && s->dim[0] >= 1 && s->dim[1] >= 1 && s->dim[2] >= 1;
+}
+
+static int64_t height_of(const struct cconv_shape *s)
+{
+    return s->ndim == 4 ? s->dim[1] : 1;
+}
+
+static int64_t width_of(const struct cconv_shape *s)
+{
+    return s->dim[s->ndim - 2];
 }
 
 static struct cconv_place whole(const struct cconv_shape *s)
 {
-    return (
-        struct cconv_place){ .step_y = 1, .step_x = 1, .height = s->dim[1], .width = s->dim[2] };
+    return (struct cconv_place){
+        .step_y = 1, .step_x = 1, .height = height_of(s), .width = width_of(s)
+    };
 }
 
 static size_t place_bytes(const coordconv_plan *plan)
@@ -78,7 +90,8 @@ static coordconv_status read_frame(const coordconv_plan *plan, const coordconv_f
                           "plan_set_frames: struct_size of frame %lld is %u, that of the first %u",
                           (long long)n, (unsigned)frame->struct_size,
                           (unsigned)frames->struct_size);
-    return cconv_place_read(plan_log(plan), "plan_set_frames", frame, s->dim[1], s->dim[2], out);
+    return cconv_place_read(plan_log(plan), "plan_set_frames", frame, height_of(s), width_of(s),
+                            out);
 }
 
 static coordconv_status check_frames(const coordconv_plan *plan, const char *name, int64_t count,
@@ -146,7 +159,7 @@ static int any_placed(const coordconv_plan *plan, coordconv_value value)
     const struct cconv_shape *s = &plan->values[value].shape;
 
     for (int64_t n = 0; is_image(s) && n < s->dim[0]; n++) {
-        if (!cconv_place_is_whole(&cconv_plan_places(plan, value)[n], s->dim[1], s->dim[2]))
+        if (!cconv_place_is_whole(&cconv_plan_places(plan, value)[n], height_of(s), width_of(s)))
             return 1;
     }
     return 0;
@@ -213,7 +226,7 @@ static int keeps_place(const coordconv_plan *plan, int32_t i)
     const struct cconv_app *app = &plan->nodes[i].app;
 
     if (app->op == &cconv_op_concat)
-        return app->out.ndim == 4 && app->attr->axis == 3;
+        return is_image(&app->out) && app->attr->axis == app->out.ndim - 1;
     return (app->op->flags & CCONV_KEEPS_PLACE) != 0;
 }
 

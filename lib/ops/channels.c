@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ops/channels.h"
 
+#include <math.h>
+
 #include "ops/split.h"
 
 enum {
@@ -16,11 +18,31 @@ struct fill {
     struct cconv_split split; /* of the rows */
 };
 
+/* The y that adds nothing to the radius of a line. */
+static double middle_of(const struct cconv_grid *g)
+{
+    return g->radius == COORDCONV_RADIUS_OFFSET     ? 0.5
+           : g->radius == COORDCONV_RADIUS_CENTERED ? (g->low + g->high) / 2
+                                                    : 0;
+}
+
+/* Largest |x| of the whole line. */
+static double most_of_line(const struct cconv_channels *c)
+{
+    const struct cconv_place whole = {
+        .step_y = 1, .step_x = 1, .height = c->place.height, .width = c->place.width
+    };
+    const struct cconv_axis x = cconv_axis_x(&c->grid, &whole);
+
+    return fmax(fabs(cconv_axis_value(&x, 0)),
+                fabs(cconv_axis_value(&x, (double)(whole.width - 1))));
+}
+
 /* Columns first .. first + n - 1 of row i, whose x are given. */
 static void fill_row(const struct fill *f, int64_t i, int64_t first, int64_t n, const double *x)
 {
     const struct cconv_channels *c = f->channels;
-    const double y = cconv_axis_value(&f->y, (double)i);
+    const double y = c->line ? middle_of(&c->grid) : cconv_axis_value(&f->y, (double)i);
     cconv_real *to = f->to + (size_t)(i * c->width + first) * f->count;
 
     for (int64_t j = 0; j < n; j++) {
@@ -57,7 +79,7 @@ void cconv_channels_fill(coordconv_context *context, const struct cconv_channels
     struct fill f = { .channels = c,
                       .y = cconv_axis_y(&c->grid, &c->place),
                       .x = cconv_axis_x(&c->grid, &c->place),
-                      .most = cconv_radius_most(&c->grid, &c->place),
+                      .most = c->line ? most_of_line(c) : cconv_radius_most(&c->grid, &c->place),
                       .count = (size_t)coordconv_coords_channels(c->coords),
                       .to = to };
 

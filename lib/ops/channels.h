@@ -11,6 +11,7 @@
 /* What the channels of an image of height x width show. */
 struct cconv_channels {
     uint32_t coords; /* COORDCONV_COORDS_* */
+    int32_t line;    /* an axis x alone: the radius is of that */
     struct cconv_grid grid;
     struct cconv_place place;
     int64_t height, width;

@@ -53,22 +53,32 @@ static struct cconv_window axis_window(const struct cconv_conv_attr *a, int axis
     return w;
 }
 
+/* [N, H, W, C], also of a line [N, L, C]. */
+static struct cconv_shape image_of(const struct cconv_app *app, const struct cconv_shape *s)
+{
+    if (!app->attr->conv.line)
+        return *s;
+    return (struct cconv_shape){ 4, { s->dim[0], 1, s->dim[1], s->dim[2] } };
+}
+
 static coordconv_status infer(struct cconv_app *app)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     struct cconv_window y, x;
+    struct cconv_shape in;
     struct cconv_shape_text text;
-    coordconv_status st = cconv_app_check_image(app);
+    coordconv_status st = a->line ? cconv_app_check_line(app) : cconv_app_check_image(app);
 
     if (st != COORDCONV_OK)
         return st;
-    if (app->in[0].dim[3] != a->in_channels)
+    in = image_of(app, &app->in[0]);
+    if (in.dim[3] != a->in_channels)
         return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
                           "%s: input %s has %lld channels, the layer takes %d", app->op->name,
-                          cconv_shape_print(&app->in[0], &text), (long long)app->in[0].dim[3],
+                          cconv_shape_print(&app->in[0], &text), (long long)in.dim[3],
                           a->in_channels);
-    y = axis_window(a, 0, app->in[0].dim[1]);
-    x = axis_window(a, 1, app->in[0].dim[2]);
+    y = axis_window(a, 0, in.dim[1]);
+    x = axis_window(a, 1, in.dim[2]);
     if (y.out < 1 || x.out < 1)
         return cconv_fail(
             CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
@@ -79,14 +89,16 @@ static coordconv_status infer(struct cconv_app *app)
         return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
                           "%s: output %lldx%lld is too large", app->op->name, (long long)y.out,
                           (long long)x.out);
-    app->out = (struct cconv_shape){ 4, { app->in[0].dim[0], y.out, x.out, a->out_channels } };
+    app->out = a->line ? (struct cconv_shape){ 3, { in.dim[0], x.out, a->out_channels } }
+                       : (struct cconv_shape){ 4, { in.dim[0], y.out, x.out, a->out_channels } };
     return COORDCONV_OK;
 }
 
 static int carry(const struct cconv_app *app, const struct cconv_place *in, struct cconv_place *out)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const int64_t *dim = app->in[0].dim;
+    const struct cconv_shape image = image_of(app, &app->in[0]);
+    const int64_t *dim = image.dim;
     const struct cconv_window_pair y = { axis_window(a, 0, dim[1]), axis_window(a, 0, in->height),
                                          in->y, in->step_y };
     const struct cconv_window_pair x = { axis_window(a, 1, dim[2]), axis_window(a, 1, in->width),
@@ -105,7 +117,9 @@ static int carry(const struct cconv_app *app, const struct cconv_place *in, stru
 void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_shape *in = &app->in[0], *out = &app->out;
+    const struct cconv_shape in_image = image_of(app, &app->in[0]);
+    const struct cconv_shape out_image = image_of(app, &app->out);
+    const struct cconv_shape *in = &in_image, *out = &out_image;
     const struct cconv_shape *big = a->transposed ? out : in, *small = a->transposed ? in : out;
     const size_t plane = cconv_conv_plane(a), groups = (size_t)a->groups;
     const size_t coords = (size_t)a->coord_channels;
@@ -304,9 +318,10 @@ static void pack(const struct cconv_app *app, const struct cconv_corr *c, int sc
 
 static struct cconv_place whole_of(const struct cconv_app *app)
 {
-    return (struct cconv_place){
-        .step_y = 1, .step_x = 1, .height = app->in[0].dim[1], .width = app->in[0].dim[2]
-    };
+    const struct cconv_shape in = image_of(app, &app->in[0]);
+
+    return (
+        struct cconv_place){ .step_y = 1, .step_x = 1, .height = in.dim[1], .width = in.dim[2] };
 }
 
 /* Coordinates themselves: axes of the formula, and channels. */
@@ -314,11 +329,13 @@ static void place_channels(const struct cconv_app *app, const struct cconv_run *
                            struct packed *p, const struct cconv_place *place)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
+    const struct cconv_shape in = image_of(app, &app->in[0]);
     const struct cconv_channels channels = { .coords = a->coords,
+                                             .line = a->line,
                                              .grid = a->grid,
                                              .place = *place,
-                                             .height = app->in[0].dim[1],
-                                             .width = app->in[0].dim[2] };
+                                             .height = in.dim[1],
+                                             .width = in.dim[2] };
     const struct cconv_axis y = cconv_axis_y(&a->grid, place), x = cconv_axis_x(&a->grid, place);
 
     if (p->has_plane)
@@ -631,6 +648,18 @@ static const struct cconv_pointwise pointwise = {
     .gather = cconv_dense_gather,
 };
 
+const struct cconv_op cconv_op_conv1d = {
+    .name = "conv1d",
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
+    .infer = infer,
+    .space = space,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .place = place,
+    .carry = carry,
+    .pointwise = &pointwise,
+};
 const struct cconv_op cconv_op_conv2d = {
     .name = "conv2d",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,

@@ -120,8 +120,9 @@ static coordconv_status read_grid(const struct cconv_log *log, const struct fiel
     return cconv_grid_read(log, f->what, &d, out);
 }
 
-/* [O, I, KH, KW], or [I, O, KH, KW] when transposed; coordinates on the I axis. */
-static void weight_shape(const struct cconv_conv_attr *a, int64_t shape[4])
+/* [O, I, KH, KW], or [I, O, KH, KW] when transposed, or [O, I, K] of a line; coordinates on the I
+ * axis. Returns the number of axes. */
+static int32_t weight_shape(const struct cconv_conv_attr *a, int64_t shape[4])
 {
     const int64_t in = a->in_channels / (a->transposed ? 1 : a->groups) + a->coord_channels;
     const int64_t out = a->out_channels / (a->transposed ? a->groups : 1);
@@ -130,6 +131,10 @@ static void weight_shape(const struct cconv_conv_attr *a, int64_t shape[4])
     shape[1] = a->transposed ? out : in;
     shape[2] = a->kernel[0];
     shape[3] = a->kernel[1];
+    if (!a->line)
+        return 4;
+    shape[2] = a->kernel[1];
+    return 3;
 }
 
 /* An empty layer with the parameters that attr asks for, weights zero. */
@@ -138,14 +143,14 @@ static coordconv_status make(coordconv_context *context, const struct cconv_op *
 {
     const int64_t channels = attr->out_channels;
     int64_t shape[4];
+    const int32_t ndim = weight_shape(attr, shape);
     coordconv_status st = cconv_layer_new(context, op, out);
 
     if (st != COORDCONV_OK)
         return st;
     (*out)->attr.conv = *attr;
     (*out)->kernel = 0;
-    weight_shape(attr, shape);
-    st = cconv_layer_add(*out, "weight", 1, 4, shape, 0);
+    st = cconv_layer_add(*out, "weight", 1, ndim, shape, 0);
     if (st == COORDCONV_OK && attr->bias)
         st = cconv_layer_add(*out, "bias", 1, 1, &channels, 0);
     if (st != COORDCONV_OK)
@@ -215,6 +220,47 @@ coordconv_status coordconv_conv2d_new(coordconv_context *context, const coordcon
     return make_and_draw(context, &f, out);
 }
 
+/* A line has no y. */
+static coordconv_status check_line(const struct cconv_log *log, const char *what, uint32_t coords)
+{
+    if (!cconv_coords_has_y(coords))
+        return COORDCONV_OK;
+    return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: coords 0x%x ask for y; a signal has x alone",
+                      what, (unsigned)coords);
+}
+
+coordconv_status coordconv_conv1d_new(coordconv_context *context, const coordconv_conv1d_desc *desc,
+                                      coordconv_layer **out)
+{
+    struct fields f = { .what = "conv1d", .op = &cconv_op_conv1d };
+    coordconv_conv1d_desc d;
+    coordconv_status st = check_call(context, out, f.what);
+
+    if (st != COORDCONV_OK ||
+        (st = cconv_desc_read(&context->log, f.what, desc,
+                              CCONV_DESC_END(coordconv_conv1d_desc, grid), sizeof d, &d)) !=
+            COORDCONV_OK ||
+        (st = cconv_check_range(&context->log, f.what, "reserved", d.reserved, 0, 0)) !=
+            COORDCONV_OK ||
+        (st = check_line(&context->log, f.what, d.coords)) != COORDCONV_OK)
+        return st;
+    f.attr = (struct cconv_conv_attr){ .line = 1,
+                                       .coords = d.coords,
+                                       .in_channels = d.in_channels,
+                                       .out_channels = d.out_channels,
+                                       .groups = d.groups != 0 ? d.groups : 1,
+                                       .kernel = { 1, d.kernel },
+                                       .stride = { 1, d.stride != 0 ? d.stride : 1 },
+                                       .dilation = { 1, d.dilation != 0 ? d.dilation : 1 },
+                                       .pads = { 0, d.pads[0], 0, d.pads[1] } };
+    f.padding = d.padding;
+    f.no_bias = d.no_bias;
+    f.init = d.init;
+    f.init_value = d.init_value;
+    f.grid = d.grid;
+    return make_and_draw(context, &f, out);
+}
+
 coordconv_status coordconv_conv_transpose2d_new(coordconv_context *context,
                                                 const coordconv_conv_transpose2d_desc *desc,
                                                 coordconv_layer **out)
@@ -248,7 +294,8 @@ coordconv_status coordconv_conv_transpose2d_new(coordconv_context *context,
 
 static int is_conv(const coordconv_layer *layer)
 {
-    return layer->op == &cconv_op_conv2d || layer->op == &cconv_op_conv_transpose2d;
+    return layer->op == &cconv_op_conv1d || layer->op == &cconv_op_conv2d ||
+           layer->op == &cconv_op_conv_transpose2d;
 }
 
 uint32_t coordconv_layer_coords(const coordconv_layer *layer)
@@ -399,6 +446,8 @@ static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t
     if (coordconv_coords_channels(coords) < (coords != 0))
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           "layer_with_coords: unknown flags or no channel: 0x%x", (unsigned)coords);
+    if (layer->attr.conv.line && check_line(log, "layer_with_coords", coords) != COORDCONV_OK)
+        return COORDCONV_ERR_INVALID;
     if (layer->attr.conv.groups > 1 && coordconv_coords_channels(coords) > 0)
         return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
                           "layer_with_coords: the layer has %d groups; only 1 is possible",

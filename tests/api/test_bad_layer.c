@@ -149,6 +149,67 @@ static void conv_transpose2d(void **state)
                 "NULL");
 }
 
+static coordconv_status make_conv1d(const void *desc, void **out)
+{
+    return coordconv_conv1d_new(context, desc, (coordconv_layer **)out);
+}
+
+static void conv1d(void **state)
+{
+    const coordconv_conv1d_desc good = {
+        .struct_size = sizeof good, .in_channels = 4, .out_channels = 6, .kernel = 3
+    };
+    const struct bad_field fields[] = {
+        BAD(coordconv_conv1d_desc, coords, 32, INVALID, "20"),
+        BAD(coordconv_conv1d_desc, coords, 1, INVALID, "y"),
+        BAD(coordconv_conv1d_desc, coords, 16, INVALID, "y"),
+        RANGE(coordconv_conv1d_desc, in_channels, 0, -1),
+        RANGE(coordconv_conv1d_desc, out_channels, 0, -6),
+        RANGE(coordconv_conv1d_desc, kernel, 0, 1025),
+        RANGE(coordconv_conv1d_desc, stride, -2, 1025),
+        RANGE(coordconv_conv1d_desc, dilation, -1, 1025),
+        RANGE(coordconv_conv1d_desc, padding, 2, -1),
+        RANGE(coordconv_conv1d_desc, pads[0], -1, 65536),
+        RANGE(coordconv_conv1d_desc, pads[1], -1, 65536),
+        RANGE(coordconv_conv1d_desc, groups, -1, 3),
+        RANGE(coordconv_conv1d_desc, no_bias, 2, -1),
+        RANGE(coordconv_conv1d_desc, init, 5, -1),
+        BAD(coordconv_conv1d_desc, reserved, 1, INVALID, "reserved"),
+    };
+    static const int64_t shapes[][3] = { { 2, 5, 3 }, { 2, 2, 4 }, { 0, 5, 4 }, { 2, 0, 4 } };
+    const int64_t image[4] = { 2, 5, 5, 4 };
+    coordconv_conv1d_desc d = good;
+    coordconv_layer *layer = NULL, *other = NULL;
+    int64_t extents[4];
+    (void)state;
+
+    bad_fields(make_conv1d, &good, sizeof good, fields, COUNT(fields));
+    bad_struct_size(make_conv1d, &good, sizeof good, unmake_layer);
+    d.coords = COORDCONV_COORDS_X;
+    d.groups = 2;
+    check_refused(coordconv_layer, coordconv_conv1d_new(context, &d, &out),
+                  COORDCONV_ERR_UNSUPPORTED, "groups");
+    check_refused(coordconv_layer, coordconv_conv1d_new(NULL, &good, &out), COORDCONV_ERR_INVALID,
+                  "NULL");
+    check_refused(coordconv_layer, coordconv_conv1d_new(context, NULL, &out), COORDCONV_ERR_INVALID,
+                  "NULL");
+    check_fails(coordconv_conv1d_new(context, &good, NULL), COORDCONV_ERR_INVALID, "NULL");
+    check_ok(coordconv_conv1d_new(context, &good, &layer));
+    for (size_t i = 0; i < COUNT(shapes); i++)
+        check_fails(coordconv_layer_output_shape(layer, 3, shapes[i], extents), COORDCONV_ERR_SHAPE,
+                    "conv1d");
+    check_fails(coordconv_layer_output_shape(layer, 4, image, extents), COORDCONV_ERR_SHAPE,
+                "[N, L, C]");
+    check_fails(coordconv_layer_with_coords(layer, COORDCONV_COORDS_XY, &other),
+                COORDCONV_ERR_INVALID, "y");
+    assert_null(other);
+    check_ok(
+        coordconv_layer_with_coords(layer, COORDCONV_COORDS_X | COORDCONV_COORDS_RADIUS, &other));
+    assert_int_equal(coordconv_tensor_dim(test_parameter(other, "weight"), 1), 6);
+    coordconv_layer_unref(layer);
+    coordconv_layer_unref(other);
+}
+
 static void linear(void **state)
 {
     const coordconv_linear_desc good = { .struct_size = sizeof good,
@@ -594,6 +655,7 @@ int main(void)
         cmocka_unit_test(conv2d),
         cmocka_unit_test(channels_at_the_edge),
         cmocka_unit_test(conv_transpose2d),
+        cmocka_unit_test(conv1d),
         cmocka_unit_test(linear),
         cmocka_unit_test(batch_norm),
         cmocka_unit_test(names),

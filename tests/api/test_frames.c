@@ -209,6 +209,44 @@ static void grids_are_kept(void **state)
     coordconv_layer_unref(more);
 }
 
+/* A line of three samples has these radii; the first of them is published. */
+static void radii_of_lines(void **state)
+{
+    static const struct {
+        int32_t radius;
+        double want[3];
+    } cases[] = {
+        { COORDCONV_RADIUS_OFFSET, { 1.5, 0.5, 0.5 } },
+        { COORDCONV_RADIUS_PLAIN, { 1, 0, 1 } },
+        { COORDCONV_RADIUS_NORMALIZED, { 1, 0, 1 } },
+        { COORDCONV_RADIUS_CENTERED, { 0.5, 0, 0.5 } },
+    };
+    const int64_t shape[3] = { 1, 3, 1 };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const coordconv_grid_desc grid = { .struct_size = sizeof grid, .radius = cases[i].radius };
+        const coordconv_conv1d_desc desc = { .struct_size = sizeof desc,
+                                             .coords = COORDCONV_COORDS_RADIUS,
+                                             .in_channels = 1,
+                                             .out_channels = 1,
+                                             .kernel = 1,
+                                             .grid = &grid };
+        coordconv_tensor *x = test_tensor(context, 3, shape, 1), *y = test_like(context, x);
+        coordconv_layer *layer = NULL;
+
+        check_ok(coordconv_conv1d_new(context, &desc, &layer));
+        test_values(test_parameter(layer, "weight"))[0] = 0;
+        test_values(test_parameter(layer, "weight"))[1] = 1;
+        check_ok(coordconv_layer_forward(layer, COORDCONV_INFERENCE, x, y, NULL, 0));
+        for (int k = 0; k < 3; k++)
+            assert_true((double)test_values(y)[k] == cases[i].want[k]);
+        coordconv_tensor_unref(x);
+        coordconv_tensor_unref(y);
+        coordconv_layer_unref(layer);
+    }
+}
+
 /* ---- frames: one layer ---- */
 
 static coordconv_frame_desc frame_of(double y, double x, int64_t height, int64_t width)
@@ -564,8 +602,9 @@ int main(void)
                                           .direct_sums = 1 };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conventions_in_layers), cmocka_unit_test(grids_in_layers),
-        cmocka_unit_test(grids_are_kept),        cmocka_unit_test(frames_of_one_layer),
-        cmocka_unit_test(tiles_are_the_whole),   cmocka_unit_test(places_behind_layers),
+        cmocka_unit_test(grids_are_kept),        cmocka_unit_test(radii_of_lines),
+        cmocka_unit_test(frames_of_one_layer),   cmocka_unit_test(tiles_are_the_whole),
+        cmocka_unit_test(places_behind_layers),
     };
     int failed;
 

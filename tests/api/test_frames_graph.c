@@ -358,6 +358,65 @@ static void frames_go_through_operations(void **state)
     coordconv_plan_unref(plan);
 }
 
+/* A part of a signal, in pixels, has the bits of the whole signal. */
+static coordconv_tensor *run_signal(int64_t length, const coordconv_frame_desc *frame,
+                                    coordconv_tensor *x)
+{
+    const coordconv_conv1d_desc desc = { .struct_size = sizeof desc,
+                                         .coords = COORDCONV_COORDS_X | COORDCONV_COORDS_RADIUS |
+                                                   COORDCONV_COORDS_PIXEL,
+                                         .in_channels = 2,
+                                         .out_channels = 2,
+                                         .kernel = 3 };
+    const int64_t shape[3] = { 1, length, 2 };
+    coordconv_layer *layer = NULL;
+    coordconv_model *m = NULL;
+    coordconv_plan *plan = NULL;
+
+    check_ok(coordconv_conv1d_new(context, &desc, &layer));
+    test_fill_layer(layer, 12);
+    round_values(test_parameter(layer, "weight"));
+    round_values(test_parameter(layer, "bias"));
+    check_ok(coordconv_model_new(context, &m));
+    coordconv_value h = coordconv_model_input(m, "x", TEST_REAL, 3, shape);
+    for (int i = 0; i < 2; i++) /* the layer twice: each use has a place of its own */
+        h = coordconv_model_relu(m, coordconv_model_apply(m, layer, h));
+    coordconv_model_output(m, "y", h);
+    check_ok(coordconv_plan_new(m, NULL, &plan));
+    if (frame != NULL)
+        check_ok(coordconv_plan_set_frames(plan, "x", 1, frame));
+    coordconv_tensor *y = run_once(plan, x);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+    coordconv_layer_unref(layer);
+    return y;
+}
+
+static void signals(void **state)
+{
+    enum {
+        WHOLE = 40,
+        PART = 15,
+        FIRST = 11
+    };
+    const int64_t shape[3] = { 1, WHOLE, 2 };
+    const coordconv_frame_desc frame = { .struct_size = sizeof frame, .x = FIRST, .width = WHOLE };
+    coordconv_tensor *x = test_tensor(context, 3, shape, 4), *part = NULL, *want, *got;
+    (void)state;
+
+    round_values(x);
+    check_ok(coordconv_tensor_slice(x, 1, FIRST, PART, &part));
+    want = run_signal(WHOLE, NULL, x);
+    got = run_signal(PART, &frame, part);
+    assert_int_equal(coordconv_tensor_dim(got, 1), PART - 4);
+    assert_memory_equal(test_values(got), test_values(want) + 2 * FIRST,
+                        (PART - 4) * 2 * sizeof(test_real));
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(part);
+    coordconv_tensor_unref(want);
+    coordconv_tensor_unref(got);
+}
+
 /* ---- where frames end ---- */
 
 enum ending {
@@ -516,6 +575,7 @@ int main(void)
         cmocka_unit_test(batches_are_their_images),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(frames_go_through_operations),
+        cmocka_unit_test(signals),
         cmocka_unit_test(frames_end),
         cmocka_unit_test(misuse),
         cmocka_unit_test(order_of_calls),

@@ -203,6 +203,11 @@ static const coordconv_conv_transpose2d_desc up_desc = { .struct_size = sizeof u
                                                          .kernel = { 3, 3 },
                                                          .stride = { 2, 2 },
                                                          .padding = COORDCONV_SAME };
+static const coordconv_conv1d_desc line_desc = { .struct_size = sizeof line_desc,
+                                                 .coords = COORDCONV_COORDS_X,
+                                                 .in_channels = 3,
+                                                 .out_channels = 4,
+                                                 .kernel = 3 };
 static const coordconv_linear_desc linear_desc = { .struct_size = sizeof linear_desc,
                                                    .in_features = 3,
                                                    .out_features = 4 };
@@ -219,7 +224,8 @@ static coordconv_status layers(struct stage *s)
     TRY(s, coordconv_batch_norm_new(s->context, &norm_desc, &s->layer[3]));
     TRY(s, coordconv_layer_set_name(s->layer[3], "norm"));
     TRY(s, coordconv_linear_new(s->context, &linear_desc, &s->layer[4]));
-    for (int i = 0; i < 5; i++)
+    TRY(s, coordconv_conv1d_new(s->context, &line_desc, &s->layer[5]));
+    for (int i = 0; i < 6; i++)
         digest(s, test_parameter(s->layer[i], "weight"));
     return COORDCONV_OK;
 }

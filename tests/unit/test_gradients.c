@@ -618,6 +618,41 @@ static void wrong_gradients_are_seen(void **state)
     }
 }
 
+static void convolutions_of_signals(void **state)
+{
+    static const uint32_t coords[] = { 0, COORDCONV_COORDS_X,
+                                       COORDCONV_COORDS_X | COORDCONV_COORDS_RADIUS,
+                                       COORDCONV_COORDS_X | COORDCONV_COORDS_PIXEL };
+    uint64_t seed = 700;
+    (void)state;
+
+    for (int i = 0; i < 24; i++) {
+        const coordconv_grid_desc grid = { .struct_size = sizeof grid,
+                                           .radius = pick(&seed, 3),
+                                           .single = pick(&seed, 2) };
+        const coordconv_conv1d_desc desc = { .struct_size = sizeof desc,
+                                             .coords = coords[i % 4],
+                                             .in_channels = 1 + pick(&seed, 3),
+                                             .out_channels = 1 + pick(&seed, 4),
+                                             .kernel = 1 + pick(&seed, 4),
+                                             .stride = 1 + pick(&seed, 3),
+                                             .dilation = 1 + pick(&seed, 2),
+                                             .pads = { pick(&seed, 3), pick(&seed, 3) },
+                                             .grid = i % 3 == 0 ? &grid : NULL };
+        const int64_t shape[3] = { 1 + pick(&seed, 3), 1 + pick(&seed, 12), desc.in_channels };
+        int64_t out[3];
+        coordconv_layer *layer = NULL;
+
+        check_ok(coordconv_conv1d_new(context, &desc, &layer));
+        snprintf(subject, sizeof subject, "[%d,%d,%d] signal, kernel %d, coords %u", (int)shape[0],
+                 (int)shape[1], (int)shape[2], (int)desc.kernel, (unsigned)desc.coords);
+        if (coordconv_layer_output_shape(layer, 3, shape, out) == COORDCONV_OK)
+            check_both(layer, 3, shape, seed);
+        else
+            coordconv_layer_unref(layer);
+    }
+}
+
 /* 1x1 CoordConvs that a plan runs tile by tile, of images that each lie in a way of their own,
  * behind a layer that passes their frames on. */
 static void frames_in_chains(void **state)
@@ -683,6 +718,7 @@ int main(void)
         cmocka_unit_test_setup(transposed_convolutions, clear_subject),
         cmocka_unit_test_setup(wide_convolutions, clear_subject),
         cmocka_unit_test_setup(frames_in_chains, clear_subject),
+        cmocka_unit_test_setup(convolutions_of_signals, clear_subject),
         cmocka_unit_test_setup(depthwise_convolutions, clear_subject),
         cmocka_unit_test_setup(linear, clear_subject),
         cmocka_unit_test_setup(batch_norm, clear_subject),
