@@ -128,8 +128,8 @@ struct coordconv_plan {
     size_t arena_bytes;
     size_t packed_bytes; /* of these, weights as the kernels want them */
     int32_t forward_done, backward_done;
-    int32_t may_fail;     /* some operation may fail on its data */
-    int32_t bindings_new; /* something was bound since the outputs were last placed */
+    int32_t may_fail;           /* some operation may fail on its data */
+    int32_t bindings_new;       /* something was bound since the outputs were last placed */
     struct cconv_place *places; /* [node_count][place_batch] of values; NULL: never a frame set */
     size_t place_batch;
     int32_t frames_new; /* frames were set since they last went through the graph */
