@@ -227,7 +227,8 @@ int naive_pad(const struct naive_conv *c, int axis, int in, int out)
     const coordconv_conv2d_desc *d = &c->desc;
     const int stride = d->stride[axis] != 0 ? d->stride[axis] : 1;
     const int dilation = d->dilation[axis] != 0 ? d->dilation[axis] : 1;
-    const int total = (out - 1) * stride + (d->kernel[axis] - 1) * dilation + 1 - in;
+    const int big = c->transposed ? out : in, small = c->transposed ? in : out;
+    const int total = (small - 1) * stride + (d->kernel[axis] - 1) * dilation + 1 - big;
 
     return d->padding == COORDCONV_SAME ? (total > 0 ? total / 2 : 0) : d->pads[axis];
 }

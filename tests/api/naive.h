@@ -33,7 +33,7 @@ coordconv_layer *naive_layer(coordconv_context *context, const struct naive_conv
 double naive_coordinate(const struct naive_conv *c, const coordconv_frame_desc *frame, int height,
                         int width, int q, int i, int j);
 
-/* Pixels of padding before an axis, those of COORDCONV_SAME too (not of transposed layers). */
+/* Pixels of padding before an axis, those of COORDCONV_SAME too. */
 int naive_pad(const struct naive_conv *c, int axis, int in, int out);
 
 /* The layer's output for x. */

@@ -85,12 +85,13 @@ static struct naive_conv pick_conv(int *h, int *w)
     c.transposed = pick(0, 3) == 0;
     c.desc.coords = channels[pick(0, COUNT(channels) - 1)];
     c.desc.no_bias = pick(0, 3) == 0;
-    c.desc.padding = pick(0, 3) == 0 && !c.transposed ? COORDCONV_SAME : 0;
+    c.desc.padding = pick(0, 3) == 0 ? COORDCONV_SAME : 0;
     for (int i = 0; i < 2; i++) {
         c.desc.kernel[i] = kernels[pick(0, 2)];
         c.desc.stride[i] = pick(1, 3);
         c.desc.dilation[i] = pick(0, 3) == 0 ? 2 : 1;
-        c.output_padding[i] = c.transposed ? pick(0, c.desc.stride[i] - 1) : 0;
+        if (c.transposed && c.desc.padding == 0)
+            c.output_padding[i] = pick(0, c.desc.stride[i] - 1);
     }
     for (int i = 0; i < 4 && c.desc.padding == 0 && pick(0, 1); i++)
         c.desc.pads[i] = pick(0, 3);
