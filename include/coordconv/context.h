@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+/** Allocator, threads, instruction set and seed: what everything else is made in. */
 typedef struct coordconv_context coordconv_context;
 
 /**
@@ -53,8 +54,9 @@ enum {
     COORDCONV_ISA_NEON = 4       /* AArch64 with Advanced SIMD */
 };
 
+/** How to make a context. */
 typedef struct coordconv_context_desc {
-    uint32_t struct_size;
+    uint32_t struct_size; /* sizeof the struct */
     uint32_t max_isa; /* COORDCONV_ISA_*: use no better set than this; one of another architecture
                        * is no limit; default best */
     uint64_t seed;    /* of the initial weights; default 0, a seed like any other */

@@ -2,9 +2,9 @@
  *
  * io.h - parameters and training state in one safetensors file.
  *
- * Tensors are named "<layer>.<parameter>" ("conv1.weight"), <layer> being the
+ * Tensors are named "LAYER.PARAMETER" ("conv1.weight"), LAYER being the
  * layer's name or, without one, the number of its first use in the model.
- * Optimizer state is kept beside them as "optimizer.<layer>.<parameter>.<slot>"
+ * Optimizer state is kept beside them as "optimizer.LAYER.PARAMETER.SLOT"
  * with its step count and learning rate in the metadata, so that training
  * resumed from the file gives the bits of training that was never interrupted.
  *

@@ -22,6 +22,7 @@
 extern "C" {
 #endif
 
+/** An operation with its parameters. */
 typedef struct coordconv_layer coordconv_layer;
 
 /** How a window is laid over the border. */
@@ -36,7 +37,7 @@ enum {
  * rounded down. Padding reads as 0, in coordinate channels too.
  */
 typedef struct coordconv_conv2d_desc {
-    uint32_t struct_size;
+    uint32_t struct_size; /* sizeof the struct */
     uint32_t coords;      /* COORDCONV_COORDS_* seen beside the input; default none */
     int32_t in_channels;  /* C, at least 1; coordinates not counted; no default */
     int32_t out_channels; /* O, at least 1; no default */
@@ -108,21 +109,20 @@ COORDCONV_API coordconv_status coordconv_conv1d_new(coordconv_context *context,
  * OH = H stride and the pads are those of the convolution from OH to H.
  */
 typedef struct coordconv_conv_transpose2d_desc {
-    uint32_t struct_size;
-    uint32_t coords;      /* COORDCONV_COORDS_* seen beside the input, H x W; default none */
-    int32_t in_channels;  /* C, at least 1; coordinates not counted; no default */
-    int32_t out_channels; /* O, at least 1; no default */
-    int32_t kernel[2];    /* height, width in pixels, 1 .. 1024; no default */
-    int32_t stride[2];    /* y, x in pixels, 1 .. 1024; default 1 */
-    int32_t dilation[2];  /* y, x in pixels, 1 .. 1024; default 1 */
-    int32_t padding;      /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */
-    int32_t pads[4];      /* top, left, bottom, right, 0 .. 65535; default 0; 0 with SAME */
-    int32_t
-        output_padding[2]; /* rows below, columns right, less than stride; default 0; 0 with SAME */
-    int32_t groups;        /* divides C and O; default 1. With coordinates only 1 */
-    int32_t no_bias;       /* 1: no bias; default 0 */
-    int32_t init;          /* COORDCONV_INIT_* of the weight; default he_normal */
-    double init_value;     /* for COORDCONV_INIT_CONSTANT */
+    uint32_t struct_size;      /* sizeof the struct */
+    uint32_t coords;           /* COORDCONV_COORDS_* seen beside the input, H x W; default none */
+    int32_t in_channels;       /* C, at least 1; coordinates not counted; no default */
+    int32_t out_channels;      /* O, at least 1; no default */
+    int32_t kernel[2];         /* height, width in pixels, 1 .. 1024; no default */
+    int32_t stride[2];         /* y, x in pixels, 1 .. 1024; default 1 */
+    int32_t dilation[2];       /* y, x in pixels, 1 .. 1024; default 1 */
+    int32_t padding;           /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */
+    int32_t pads[4];           /* top, left, bottom, right, 0 .. 65535; default 0; 0 with SAME */
+    int32_t output_padding[2]; /* rows below, columns right, below the stride; default 0, SAME: 0 */
+    int32_t groups;            /* divides C and O; default 1. With coordinates only 1 */
+    int32_t no_bias;           /* 1: no bias; default 0 */
+    int32_t init;              /* COORDCONV_INIT_* of the weight; default he_normal */
+    double init_value;         /* for COORDCONV_INIT_CONSTANT */
     const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc */
 } coordconv_conv_transpose2d_desc;
 
@@ -138,7 +138,7 @@ COORDCONV_API coordconv_status coordconv_conv_transpose2d_new(
 
 /** y = x weight^T + bias over the last axis: [..., in_features] to [..., out_features]. */
 typedef struct coordconv_linear_desc {
-    uint32_t struct_size;
+    uint32_t struct_size; /* sizeof the struct */
     int32_t in_features;  /* at least 1; no default */
     int32_t out_features; /* at least 1; no default */
     int32_t no_bias;      /* 1: no bias; default 0 */
@@ -164,10 +164,10 @@ COORDCONV_API coordconv_status coordconv_linear_new(coordconv_context *context,
  * running ones.
  */
 typedef struct coordconv_batch_norm_desc {
-    uint32_t struct_size;
-    int32_t channels; /* at least 1; no default */
-    double epsilon;   /* above 0; default 1e-5 */
-    double momentum;  /* of the new batch, 0 to 1; default 0.1; -1 for 0: statistics that stay */
+    uint32_t struct_size; /* sizeof the struct */
+    int32_t channels;     /* at least 1; no default */
+    double epsilon;       /* above 0; default 1e-5 */
+    double momentum; /* of the new batch, 0 to 1; default 0.1; -1 for 0: statistics that stay */
 } coordconv_batch_norm_desc;
 
 /**

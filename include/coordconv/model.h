@@ -22,6 +22,7 @@
 extern "C" {
 #endif
 
+/** A graph of layers and operations, from inputs to outputs. */
 typedef struct coordconv_model coordconv_model;
 
 /** A node's output inside one model: 0 or more, or COORDCONV_NO_VALUE. */
@@ -114,7 +115,7 @@ COORDCONV_API coordconv_value coordconv_model_multiply(coordconv_model *model, c
 
 /** A pooling window over rows and columns. */
 typedef struct coordconv_pool2d_desc {
-    uint32_t struct_size;
+    uint32_t struct_size;  /* sizeof the struct */
     int32_t kernel[2];     /* height, width, 1 .. 1024; no default */
     int32_t stride[2];     /* y, x, 1 .. 1024; default the kernel */
     int32_t padding;       /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */

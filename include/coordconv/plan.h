@@ -17,18 +17,20 @@
 extern "C" {
 #endif
 
+/** A model compiled for shapes and a mode, with the memory it runs in. */
 typedef struct coordconv_plan coordconv_plan;
 
 /** The shape of one input, for extents the model leaves open. */
 typedef struct coordconv_input_shape {
-    const char *name;
-    int32_t ndim;
+    const char *name;                  /* of the input */
+    int32_t ndim;                      /* number of its axes */
     uint32_t reserved;                 /* 0 */
     int64_t shape[COORDCONV_MAX_NDIM]; /* the first ndim count; the rest 0 */
 } coordconv_input_shape;
 
+/** What to compile. */
 typedef struct coordconv_plan_desc {
-    uint32_t struct_size;
+    uint32_t struct_size;                /* sizeof the struct */
     int32_t mode;                        /* COORDCONV_INFERENCE (default) or COORDCONV_TRAINING */
     int64_t batch;                       /* extent of every open axis 0; default 1 */
     const coordconv_input_shape *inputs; /* for other open extents; default none */

@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+/** An n-dimensional array. */
 typedef struct coordconv_tensor coordconv_tensor;
 
 /** Called once, when the last reference to borrowed memory is gone, from the thread that drops it.

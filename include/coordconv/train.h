@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+/** What moves the parameters of a training plan, and its state. */
 typedef struct coordconv_optimizer coordconv_optimizer;
 
 enum {
@@ -39,7 +40,7 @@ enum {
  * These are PyTorch's definitions. Where 0 means a default, -1 means a true 0.
  */
 typedef struct coordconv_optimizer_desc {
-    uint32_t struct_size;
+    uint32_t struct_size; /* sizeof the struct */
     int32_t kind;         /* COORDCONV_SGD, _ADAM or _ADAMW; no default */
     double learning_rate; /* above 0; default 0.001 */
     double momentum;      /* SGD: 0 .. below 1; default 0 */
@@ -140,17 +141,17 @@ enum {
 
 /** A learning rate as a function of t, counted in what the caller likes: steps or epochs. */
 typedef struct coordconv_schedule_desc {
-    uint32_t struct_size;
-    int32_t kind;      /* COORDCONV_SCHEDULE_*; default constant */
-    double rate;       /* at the start, above 0; default 0.001 */
-    double final_rate; /* cosine: 0 or more; default 0 */
-    double ratio;      /* step: above 0; default 0.1 */
-    double every;      /* step: above 0; no default */
-    double total;      /* cosine: above 0; no default */
-    double warmup;     /* for t < warmup rise linearly from 0 at t = 0; default 0. A loop that
-                        * counts from 0 asks for t + 1: no optimizer takes a rate of 0 */
-    int32_t max_steps; /* step: at most this many; default no limit */
-    uint32_t reserved; /* 0 */
+    uint32_t struct_size; /* sizeof the struct */
+    int32_t kind;         /* COORDCONV_SCHEDULE_*; default constant */
+    double rate;          /* at the start, above 0; default 0.001 */
+    double final_rate;    /* cosine: 0 or more; default 0 */
+    double ratio;         /* step: above 0; default 0.1 */
+    double every;         /* step: above 0; no default */
+    double total;         /* cosine: above 0; no default */
+    double warmup;        /* for t < warmup rise linearly from 0 at t = 0; default 0. A loop that
+                           * counts from 0 asks for t + 1: no optimizer takes a rate of 0 */
+    int32_t max_steps;    /* step: at most this many; default no limit */
+    uint32_t reserved;    /* 0 */
 } coordconv_schedule_desc;
 
 /**

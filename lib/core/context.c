@@ -45,6 +45,7 @@ static coordconv_status make(const coordconv_context_desc *d, const struct cconv
     context->allocator = allocator;
     context->log = *log;
     context->winograd = d->direct_sums ? 0 : CCONV_WINOGRAD_BY_COST;
+    context->small_map = CCONV_SMALL_MAP;
     context->seed = d->seed;
     cconv_kernels_init(&context->kernels, (int32_t)d->max_isa);
     atomic_init(&context->layers_made, 0);

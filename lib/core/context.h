@@ -15,7 +15,8 @@
 #include "kernels/kernels.h"
 
 enum {
-    CCONV_WINOGRAD_BY_COST = -1
+    CCONV_WINOGRAD_BY_COST = -1,
+    CCONV_SMALL_MAP = 128 * 1024
 };
 
 struct coordconv_context {
@@ -25,6 +26,9 @@ struct coordconv_context {
     struct cconv_parallel parallel;
     struct cconv_kernels kernels;
     int32_t winograd; /* 0: never; 2, 4: F(2, 3), F(4, 3) wherever they fit; else as costs say */
+    /* Bytes of a position map that is read from a core's own cache again and again, and so
+     * costs no more than a formula. */
+    size_t small_map;
     uint64_t seed;
     atomic_uint_fast64_t layers_made; /* random stream of the next layer's weights */
 };

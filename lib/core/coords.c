@@ -42,41 +42,70 @@ static void chunk_of_x(uint32_t flags, int64_t first, int64_t n, int64_t width, 
         x[j] = cconv_coords_axis(flags, first + j, width);
 }
 
+/* How many of columns first .. first + n - 1 have no like before them: in [-1, 1] the
+ * radii of a row are symmetric to the last bit. */
+static int64_t unlike(uint32_t flags, int64_t first, int64_t n, int64_t width)
+{
+    const int64_t left = CCONV_MAX((width + 1) / 2 - first, 0);
+
+    return flags & COORDCONV_COORDS_PIXEL ? n : CCONV_MIN(left, n);
+}
+
+static void chunk_of_radii(const double *x, double y, int64_t n, double *radius)
+{
+    for (int64_t j = 0; j < n; j++)
+        radius[j] = sqrt(x[j] * x[j] + y * y);
+}
+
 /* A strip of columns at a time, so that the divisions for x are made once a
- * column and not once a pixel. One function for each type of element, the same text. */
+ * column and not once a pixel; and row by row with the row of the same radii, for
+ * the roots to be made once. One function for each type of element, the same text. */
 #define DEFINE_FILL(name, type)                                                                    \
-    static void name(uint32_t flags, int64_t height, int64_t width, type *dst,                     \
-                     int64_t channel_stride, int64_t row_stride, int64_t column_stride)            \
+    static void name(uint32_t flags, int64_t part, int64_t parts, int64_t height, int64_t width,   \
+                     type *dst, int64_t channel_stride, int64_t row_stride, int64_t column_stride) \
     {                                                                                              \
         const int xy = (flags & COORDCONV_COORDS_XY) != 0;                                         \
         const int radius = (flags & COORDCONV_COORDS_RADIUS) != 0;                                 \
-        double x[CHUNK];                                                                           \
+        const int twice = (flags & COORDCONV_COORDS_PIXEL) == 0;                                   \
+        const int64_t rows = twice ? (height + 1) / 2 : height;                                    \
+        double x[CHUNK], r[CHUNK];                                                                 \
                                                                                                    \
         for (int64_t first = 0; first < width; first += CHUNK) {                                   \
             const int64_t n = CCONV_MIN(width - first, CHUNK);                                     \
+            const int64_t own = radius ? unlike(flags, first, n, width) : 0;                       \
                                                                                                    \
             chunk_of_x(flags, first, n, width, x);                                                 \
-            for (int64_t i = 0; i < height; i++) {                                                 \
-                const double y = cconv_coords_axis(flags, i, height);                              \
-                type *at = dst + i * row_stride + first * column_stride;                           \
+            for (int64_t i = rows * part / parts; i < rows * (part + 1) / parts; i++) {            \
+                const int64_t other = twice ? height - 1 - i : i;                                  \
                                                                                                    \
-                for (int64_t j = 0; xy && j < n; j++) {                                            \
-                    at[j * column_stride] = (type)x[j];                                            \
-                    at[j * column_stride + channel_stride] = (type)y;                              \
+                chunk_of_radii(x, cconv_coords_axis(flags, i, height), own, r);                    \
+                for (int64_t row = i;; row = other) {                                              \
+                    const double y = cconv_coords_axis(flags, row, height);                        \
+                    type *at = dst + row * row_stride + first * column_stride;                     \
+                                                                                                   \
+                    for (int64_t j = 0; xy && j < n; j++) {                                        \
+                        at[j * column_stride] = (type)x[j];                                        \
+                        at[j * column_stride + channel_stride] = (type)y;                          \
+                    }                                                                              \
+                    at += xy && radius ? 2 * channel_stride : 0;                                   \
+                    for (int64_t j = 0; j < own; j++)                                              \
+                        at[j * column_stride] = (type)r[j];                                        \
+                    for (int64_t j = own; radius && j < n; j++)                                    \
+                        at[j * column_stride] = at[(width - 1 - 2 * first - j) * column_stride];   \
+                    if (row == other)                                                              \
+                        break;                                                                     \
                 }                                                                                  \
-                at += xy && radius ? 2 * channel_stride : 0;                                       \
-                for (int64_t j = 0; radius && j < n; j++)                                          \
-                    at[j * column_stride] = (type)sqrt(x[j] * x[j] + y * y);                       \
             }                                                                                      \
         }                                                                                          \
     }
 
 DEFINE_FILL(fill_real, cconv_real)
 
-void cconv_coords_values(uint32_t flags, int64_t height, int64_t width, cconv_real *dst,
-                         int64_t channel_stride, int64_t row_stride, int64_t column_stride)
+void cconv_coords_values(uint32_t flags, int64_t part, int64_t parts, int64_t height, int64_t width,
+                         cconv_real *dst, int64_t channel_stride, int64_t row_stride,
+                         int64_t column_stride)
 {
-    fill_real(flags, height, width, dst, channel_stride, row_stride, column_stride);
+    fill_real(flags, part, parts, height, width, dst, channel_stride, row_stride, column_stride);
 }
 
 #ifdef CCONV_DOUBLE
@@ -117,6 +146,6 @@ coordconv_status coordconv_coords_fill(uint32_t flags, int64_t height, int64_t w
     } else if (cconv_coords_has_x(flags)) {
         flags |= COORDCONV_COORDS_XY;
     }
-    fill_float(flags, height, width, dst, channel_stride, row_stride, column_stride);
+    fill_float(flags, 0, 1, height, width, dst, channel_stride, row_stride, column_stride);
     return COORDCONV_OK;
 }

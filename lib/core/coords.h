@@ -25,10 +25,11 @@ static inline int cconv_coords_has_y(uint32_t flags)
  * type it is kept in. In [-1, 1] exactly antisymmetric: C(k) = -C(n - 1 - k). */
 double cconv_coords_axis(uint32_t flags, int64_t k, int64_t n);
 
-/* coordconv_coords_fill without the checks, into the type models compute in; X and Y by
- * themselves are not known here. */
-void cconv_coords_values(uint32_t flags, int64_t height, int64_t width, cconv_real *dst,
-                         int64_t channel_stride, int64_t row_stride, int64_t column_stride);
+/* coordconv_coords_fill without the checks, into the type models compute in; only
+ * part `part` of so many of the canvas. X and Y by themselves are not known here. */
+void cconv_coords_values(uint32_t flags, int64_t part, int64_t parts, int64_t height, int64_t width,
+                         cconv_real *dst, int64_t channel_stride, int64_t row_stride,
+                         int64_t column_stride);
 
 /* ---- grids and frames (coords_grid.c) ---- */
 

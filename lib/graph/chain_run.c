@@ -75,6 +75,14 @@ static int takes_part(const coordconv_plan *plan, const struct cconv_chain *chai
     return plan->nodes[i].chain == (int32_t)(chain - plan->chains) + 1;
 }
 
+/* A node of the same chain makes what this one reads first. */
+static int cached(const coordconv_plan *plan, int32_t i)
+{
+    const coordconv_value x = cconv_plan_reads(plan, i, 0);
+
+    return !plan->nodes[i].spread && plan->nodes[x].chain == plan->nodes[i].chain;
+}
+
 static void forward_node(const coordconv_plan *plan, int32_t i, const struct tile *t)
 {
     const struct cconv_plan_node *n = &plan->nodes[i];
@@ -82,6 +90,7 @@ static void forward_node(const coordconv_plan *plan, int32_t i, const struct til
     const struct cconv_pixels pixels = { .first = t->first,
                                          .count = t->count,
                                          .x = x,
+                                         .cached = cached(plan, i),
                                          .y = value_at(plan, i, t),
                                          .add = n->add != COORDCONV_NO_VALUE
                                                     ? value_at(plan, n->add, t)

@@ -68,6 +68,7 @@ struct cconv_panel_forward {
     const cconv_real *b;    /* packed; 64-byte aligned when nr is a multiple of 16 */
     const cconv_real *init; /* NULL: zero */
     ptrdiff_t init_stride;  /* 0: one bias for all pixels */
+    int init_far;           /* init is not in a core's own caches, and better fetched ahead */
     const struct cconv_panel_affine *affine; /* NULL: all pixels start from init */
     const cconv_real *add;                   /* NULL: nothing; may be c, with its stride */
     ptrdiff_t add_stride;
@@ -79,6 +80,7 @@ struct cconv_panel_forward {
     /* c is too large for the caches and better written past them. Then nr is a multiple of 16,
      * channels is nr, and c and c_stride are aligned to 64 bytes. */
     int stream;
+    int cached; /* a is in a cache of this core: not to be asked for before its turn */
 };
 
 typedef void cconv_panel_forward_fn(const struct cconv_panel_forward *p);

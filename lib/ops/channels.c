@@ -6,7 +6,10 @@
 #include "ops/split.h"
 
 enum {
-    CHUNK = 256 /* columns whose x is made once for the rows of a task */
+    CHUNK = 256, /* columns whose x is made once for the rows of a task */
+    /* Coordinates not worth another thread, and tasks where they are. */
+    FEW_PIXELS = 32 * 1024,
+    OWN_TASKS = 8
 };
 
 struct fill {
@@ -74,8 +77,58 @@ static void fill_task(void *arg, size_t task, size_t slot)
     }
 }
 
+/* ---- the library's own coordinates, which are symmetric ---- */
+
+struct own {
+    const struct cconv_channels *channels;
+    uint32_t flags;
+    cconv_real *to;
+};
+
+static void own_task(void *arg, size_t task, size_t slot)
+{
+    const struct own *o = arg;
+    const struct cconv_channels *c = o->channels;
+    const int64_t n = coordconv_coords_channels(o->flags);
+
+    (void)slot;
+    cconv_coords_values(o->flags, (int64_t)task, OWN_TASKS, c->height, c->width, o->to, 1,
+                        c->width * n, n);
+}
+
+static int is_own(const struct cconv_channels *c)
+{
+    const struct cconv_grid *g = &c->grid;
+
+    return !c->line && g->low == -1 && g->high == 1 &&
+           (g->sampling == COORDCONV_SAMPLING_ALIGNED || g->sampling == COORDCONV_SAMPLING_PIXEL) &&
+           g->radius == COORDCONV_RADIUS_PLAIN && g->single == COORDCONV_SINGLE_MIDDLE &&
+           cconv_coords_has_x(c->coords) == cconv_coords_has_y(c->coords) && c->place.y == 0 &&
+           c->place.x == 0 && c->place.step_y == 1 && c->place.step_x == 1 &&
+           c->place.height == c->height && c->place.width == c->width;
+}
+
+static void fill_own(coordconv_context *context, const struct cconv_channels *c, cconv_real *to)
+{
+    struct own o = { .channels = c, .to = to };
+
+    o.flags = (c->coords & COORDCONV_COORDS_RADIUS) |
+              (cconv_coords_has_x(c->coords) ? (uint32_t)COORDCONV_COORDS_XY : 0) |
+              (c->grid.sampling == COORDCONV_SAMPLING_PIXEL ? (uint32_t)COORDCONV_COORDS_PIXEL : 0);
+    if (c->height * c->width > FEW_PIXELS) {
+        cconv_parallel_run(&context->parallel, own_task, &o, OWN_TASKS);
+        return;
+    }
+    for (size_t i = 0; i < OWN_TASKS; i++)
+        own_task(&o, i, 0);
+}
+
 void cconv_channels_fill(coordconv_context *context, const struct cconv_channels *c, cconv_real *to)
 {
+    if (is_own(c)) {
+        fill_own(context, c, to);
+        return;
+    }
     struct fill f = { .channels = c,
                       .y = cconv_axis_y(&c->grid, &c->place),
                       .x = cconv_axis_x(&c->grid, &c->place),

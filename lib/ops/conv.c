@@ -25,134 +25,10 @@
 #include "ops/position.h"
 #include "ops/sums.h"
 
-/* Big and small image of the data part along one axis, SAME pads filled in. */
-static struct cconv_window axis_window(const struct cconv_conv_attr *a, int axis, int64_t in)
-{
-    struct cconv_window w = { .in = in,
-                              .kernel = a->kernel[axis],
-                              .stride = a->stride[axis],
-                              .dilation = a->dilation[axis],
-                              .before = a->pads[axis],
-                              .after = a->pads[axis + 2] };
-    const int64_t reach = (int64_t)w.dilation * (w.kernel - 1) + 1;
-
-    if (!a->transposed) {
-        cconv_window_slide(&w, a->same);
-        return w;
-    }
-    w.out = a->same ? in * w.stride
-                    : (in - 1) * w.stride - w.before - w.after + reach + a->output_padding[axis];
-    if (a->same) { /* the pads of the convolution that goes the other way */
-        struct cconv_window back = w;
-
-        back.in = w.out;
-        cconv_window_slide(&back, 1);
-        w.before = back.before;
-        w.after = back.after;
-    }
-    return w;
-}
-
-/* [N, H, W, C], also of a line [N, L, C]. */
-static struct cconv_shape image_of(const struct cconv_app *app, const struct cconv_shape *s)
-{
-    if (!app->attr->conv.line)
-        return *s;
-    return (struct cconv_shape){ 4, { s->dim[0], 1, s->dim[1], s->dim[2] } };
-}
-
-static coordconv_status infer(struct cconv_app *app)
-{
-    const struct cconv_conv_attr *a = &app->attr->conv;
-    struct cconv_window y, x;
-    struct cconv_shape in;
-    struct cconv_shape_text text;
-    coordconv_status st = a->line ? cconv_app_check_line(app) : cconv_app_check_image(app);
-
-    if (st != COORDCONV_OK)
-        return st;
-    in = image_of(app, &app->in[0]);
-    if (in.dim[3] != a->in_channels)
-        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-                          "%s: input %s has %lld channels, the layer takes %d", app->op->name,
-                          cconv_shape_print(&app->in[0], &text), (long long)in.dim[3],
-                          a->in_channels);
-    y = axis_window(a, 0, in.dim[1]);
-    x = axis_window(a, 1, in.dim[2]);
-    if (y.out < 1 || x.out < 1)
-        return cconv_fail(
-            CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-            "%s: kernel %dx%d (dilation %d, %d) does not fit the padded input %lldx%lld",
-            app->op->name, y.kernel, x.kernel, y.dilation, x.dilation,
-            (long long)(y.in + y.before + y.after), (long long)(x.in + x.before + x.after));
-    if (y.out > INT32_MAX || x.out > INT32_MAX)
-        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-                          "%s: output %lldx%lld is too large", app->op->name, (long long)y.out,
-                          (long long)x.out);
-    app->out = a->line ? (struct cconv_shape){ 3, { in.dim[0], x.out, a->out_channels } }
-                       : (struct cconv_shape){ 4, { in.dim[0], y.out, x.out, a->out_channels } };
-    return COORDCONV_OK;
-}
-
-static int carry(const struct cconv_app *app, const struct cconv_place *in, struct cconv_place *out)
-{
-    const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_shape image = image_of(app, &app->in[0]);
-    const int64_t *dim = image.dim;
-    const struct cconv_window_pair y = { axis_window(a, 0, dim[1]), axis_window(a, 0, in->height),
-                                         in->y, in->step_y };
-    const struct cconv_window_pair x = { axis_window(a, 1, dim[2]), axis_window(a, 1, in->width),
-                                         in->x, in->step_x };
-
-    *out = (struct cconv_place){ .y = cconv_window_carry(&y, a->transposed),
-                                 .x = cconv_window_carry(&x, a->transposed),
-                                 .step_y = in->step_y,
-                                 .step_x = in->step_x,
-                                 .height = y.larger.out,
-                                 .width = x.larger.out };
-    return out->height >= 1 && out->height <= INT32_MAX && out->width >= 1 &&
-           out->width <= INT32_MAX;
-}
-
-void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g)
-{
-    const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_shape in_image = image_of(app, &app->in[0]);
-    const struct cconv_shape out_image = image_of(app, &app->out);
-    const struct cconv_shape *in = &in_image, *out = &out_image;
-    const struct cconv_shape *big = a->transposed ? out : in, *small = a->transposed ? in : out;
-    const size_t plane = cconv_conv_plane(a), groups = (size_t)a->groups;
-    const size_t coords = (size_t)a->coord_channels;
-    struct cconv_corr *d = &g->data;
-
-    *d = (struct cconv_corr){ .batch = (size_t)in->dim[0],
-                              .small_h = (size_t)small->dim[1],
-                              .small_w = (size_t)small->dim[2],
-                              .small_c = (size_t)small->dim[3],
-                              .big_h = (size_t)big->dim[1],
-                              .big_w = (size_t)big->dim[2],
-                              .big_c = (size_t)big->dim[3],
-                              .groups = groups };
-    for (int i = 0; i < 2; i++) {
-        d->kernel[i] = a->kernel[i];
-        d->stride[i] = a->stride[i];
-        d->dilation[i] = a->dilation[i];
-        d->pad[i] = axis_window(a, i, in->dim[1 + i]).before;
-    }
-    /* Coordinates follow the data on the input's axis of the weights. */
-    d->weight_s = (d->big_c / groups + (a->transposed ? 0 : coords)) * plane;
-    g->coords = *d;
-    g->coords.batch = 1;
-    if (a->transposed)
-        g->coords.small_c = coords;
-    else
-        g->coords.big_c = coords;
-    g->coord_weights = a->transposed ? d->small_c * d->weight_s : d->big_c * plane;
-    g->in_image = cconv_shape_span(in, 1, 4);
-    g->out_image = cconv_shape_span(out, 1, 4);
-    g->coord_image = cconv_size_mul(cconv_shape_span(in, 1, 3), coords);
-    g->pixels = cconv_shape_span(out, 1, 3);
-}
+/* Products a value of dy that take no longer than to read it once more. */
+enum {
+    FEW_PRODUCTS = 16
+};
 
 static size_t map_packed(const struct cconv_app *app, const struct cconv_corr *c)
 {
@@ -166,13 +42,17 @@ static size_t map_scratch(const struct cconv_app *app, const struct cconv_corr *
                                       : cconv_corr_gather_scratch(app->context, c);
 }
 
-/* What lies in run->packed, as offsets in bytes; first of all this itself. The
- * coordinates have a formula in `plane`, and a map where that does not hold
- * everywhere; or else only a map, made from channels by weights of its own. The
- * gradient of a few pixels (pointwise_backward) wants the channels, too. */
+/* What lies in run->packed, as offsets in bytes; first of all this itself.
+ *
+ * x and y have a formula in `plane`, and a map where that does not hold everywhere.
+ * The other coordinates, `rest` of them from the channel `rest_first` on, are channels
+ * that the batch shares; or they are added to the map, by weights of their own, which
+ * is whole then. The gradient of a few pixels (pointwise_backward) wants all
+ * coordinates as channels, too. */
 struct packed {
-    size_t forward, backward, coords, channels, plane, map, total;
-    int has_plane, has_map, has_channels;
+    size_t forward, backward, channels, rest_weights, rest_channels, plane, map, total;
+    int has_plane, has_map, has_channels, shares;
+    size_t rest, rest_first;
     struct cconv_position position;
     struct cconv_place place; /* what the coordinates are made for */
     int placed;               /* 0: for none as a whole */
@@ -196,38 +76,144 @@ static int is_matrix(const struct cconv_app *app, const struct cconv_conv_geomet
     return !app->attr->conv.transposed && cconv_corr_is_matrix(&g->data);
 }
 
+/* The coordinates that have no formula. */
+static struct cconv_corr rest_of(const struct cconv_conv_geometry *g, const struct packed *p,
+                                 int transposed)
+{
+    struct cconv_corr c = g->coords;
+
+    if (transposed)
+        c.small_c = p->rest;
+    else
+        c.big_c = p->rest;
+    return c;
+}
+
+/* The data part with the rest as shared channels. */
+static struct cconv_corr with_rest(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                                   const struct packed *p)
+{
+    struct cconv_corr c = g->data;
+
+    c.shared = p->rest;
+    c.shared_first = (app->attr->conv.transposed ? c.small_c : c.big_c) + p->rest_first;
+    return c;
+}
+
+/* As the forward pass sees it. */
+static struct cconv_corr data_of(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                                 const struct packed *p)
+{
+    return p->shares ? with_rest(app, g, p) : g->data;
+}
+
+/* In training a large map is made in each step, so that it is worth more than its
+ * products only where a batch reads it. At inference it is made once, and fetched ahead. */
+static int shares(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                  const struct packed *p)
+{
+    return p->rest > 0 && app->training && g->data.batch == 1 &&
+           image_bytes(g->out_image) > app->context->small_map &&
+           cconv_corr_shares(app->context, &g->data, app->attr->conv.transposed);
+}
+
+/* Side of the tiles that sums which start from the formula are made in: the data's, or
+ * those of a map that the radius is added to. */
+static size_t tile_of(const struct cconv_app *app, const struct cconv_conv_geometry *g)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    struct packed p = { .rest = (a->coords & COORDCONV_COORDS_RADIUS) != 0 };
+    struct cconv_corr c = g->data;
+
+    if (p.rest > 0 && !shares(app, g, &p))
+        c = rest_of(g, &p, a->transposed);
+    return cconv_corr_tile(app->context, &c, a->transposed);
+}
+
+/* x and y beside a radius: a small map takes less time, and so do its gradients, if it is
+ * made of all coordinates at once. */
+static int has_plane(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                     struct cconv_position *position)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const uint32_t radius = COORDCONV_COORDS_RADIUS;
+
+    if ((a->coords & radius) != 0 && image_bytes(g->out_image) <= app->context->small_map)
+        return 0;
+    return cconv_position(&g->coords, a->coords & ~radius, a->transposed, tile_of(app, g),
+                          app->context->small_map, position);
+}
+
+static void lay_out_coords(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                           struct packed *p)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+
+    p->has_plane = has_plane(app, g, &p->position);
+    p->rest_first = p->has_plane ? (size_t)(p->position.has_x + p->position.has_y) : 0;
+    p->rest = (size_t)a->coord_channels - p->rest_first;
+    p->shares = shares(app, g, p);
+    p->has_map =
+        (p->rest > 0 && !p->shares) || (p->has_plane && cconv_position_has_map(&p->position));
+    if (p->has_plane)
+        p->plane = add_bytes(&p->total, image_bytes(cconv_position_plane_values(&p->position)));
+    if (p->rest > 0) {
+        const struct cconv_corr rest = rest_of(g, p, a->transposed);
+
+        p->rest_weights = add_bytes(&p->total, p->shares ? 0 : map_packed(app, &rest));
+        p->rest_channels = add_bytes(
+            &p->total,
+            image_bytes(cconv_size_mul(g->coord_image / (size_t)a->coord_channels, p->rest)));
+    }
+    p->has_channels = app->training && is_matrix(app, g);
+    p->channels = p->rest_channels;
+    if (p->has_channels && p->has_plane)
+        p->channels = add_bytes(&p->total, image_bytes(g->coord_image));
+    if (p->has_map)
+        p->map = add_bytes(&p->total, image_bytes(g->out_image));
+}
+
 static struct packed lay_out(const struct cconv_app *app, const struct cconv_conv_geometry *g)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     struct packed p = { .total = cconv_size_align(sizeof p) };
+    struct cconv_corr data;
     size_t reverse = 0;
 
-    p.forward = add_bytes(&p.total, map_packed(app, &g->data));
+    if (a->coord_channels != 0)
+        lay_out_coords(app, g, &p);
+    data = data_of(app, g, &p);
+    p.forward = add_bytes(&p.total, map_packed(app, &data));
     if (app->training)
         reverse = a->transposed ? cconv_corr_gather_packed(app->context, &g->data)
                                 : cconv_corr_scatter_packed(app->context, &g->data);
     p.backward = add_bytes(&p.total, reverse);
-    if (a->coord_channels == 0)
-        return p;
-    p.has_plane =
-        cconv_position(&g->coords, a->coords, a->transposed,
-                       cconv_corr_tile(app->context, &g->data, a->transposed), &p.position);
-    p.has_map = !p.has_plane || cconv_position_has_map(&p.position);
-    if (p.has_plane)
-        p.plane = add_bytes(&p.total, image_bytes(cconv_position_plane_values(&p.position)));
-    else
-        p.coords = add_bytes(&p.total, map_packed(app, &g->coords));
-    p.has_channels = !p.has_plane || (app->training && is_matrix(app, g));
-    if (p.has_channels)
-        p.channels = add_bytes(&p.total, image_bytes(g->coord_image));
-    if (p.has_map)
-        p.map = add_bytes(&p.total, image_bytes(g->out_image));
     return p;
 }
 
 static size_t sum_image_bytes(const struct cconv_conv_geometry *g)
 {
     return cconv_size_align(cconv_size_mul(g->out_image, sizeof(cconv_real)));
+}
+
+/* Whether the gradient of the rest is made with that of the data. Otherwise it is made of
+ * the sum over the batch, which is a pass over memory more, but takes fewer products. Of a
+ * transposed convolution the coordinates are the small image, which is not shared. */
+static int shares_gradient(const struct cconv_app *app, const struct cconv_conv_geometry *g,
+                           const struct packed *p)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+
+    return p->rest > 0 && !a->transposed && image_bytes(g->out_image) > app->context->small_map &&
+           (g->data.batch == 1 || p->rest * cconv_conv_plane(a) <= FEW_PRODUCTS) &&
+           cconv_corr_shares(app->context, &g->data, 0);
+}
+
+/* The data part as the gradient of the weights sees it. */
+static struct cconv_corr gradient_of(const struct cconv_app *app,
+                                     const struct cconv_conv_geometry *g, const struct packed *p)
+{
+    return shares_gradient(app, g, p) ? with_rest(app, g, p) : g->data;
 }
 
 /* The coordinate weights as `rows` runs of `length`, `step` elements apart. */
@@ -258,29 +244,33 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     struct cconv_conv_geometry g;
+    struct cconv_corr data, rest;
     struct packed p;
 
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
+    data = data_of(app, &g, &p);
+    rest = rest_of(&g, &p, a->transposed);
     s->packed = p.total;
-    s->forward = map_scratch(app, &g.data);
+    s->forward = map_scratch(app, &data);
     if (p.has_plane)
         s->forward = CCONV_MAX(s->forward, cconv_position_scratch(app->context, &p.position));
-    else if (p.has_map)
-        s->forward = CCONV_MAX(s->forward, map_scratch(app, &g.coords));
+    if (p.rest > 0 && !p.shares)
+        s->forward = CCONV_MAX(s->forward, map_scratch(app, &rest));
     s->backward = a->transposed ? cconv_corr_gather_scratch(app->context, &g.data)
                                 : cconv_corr_scatter_scratch(app->context, &g.data);
-    s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.data));
+    data = gradient_of(app, &g, &p);
+    s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &data));
     s->backward = CCONV_MAX(
         s->backward, cconv_sum_pixels_scratch(g.data.batch * g.pixels, (size_t)a->out_channels));
-    if (p.has_plane) {
+    if (p.has_plane)
         s->backward = CCONV_MAX(
             s->backward, cconv_position_grad_scratch(app->context, &p.position, g.data.batch));
-    } else if (p.has_map) {
-        s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.coords));
+    if (p.rest > 0)
+        s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &rest));
+    if (p.rest > 0 && !shares_gradient(app, &g, &p))
         s->backward = cconv_size_add(s->backward, sum_image_bytes(&g));
-    }
-    if (a->coord_channels > 0)
+    if (a->coord_channels > 0 && g.data.batch > 1)
         s->backward = cconv_size_add(s->backward, coord_bytes(app, &g));
 }
 
@@ -316,12 +306,46 @@ static void pack(const struct cconv_app *app, const struct cconv_corr *c, int sc
         cconv_corr_gather_pack(app->context, c, weight, app->scale, packed);
 }
 
+/* What sums start from if x and y, and the bias, are all; *plane is room for a formula. */
+static struct cconv_corr_init plain_start(const struct cconv_app *app, const struct cconv_run *run,
+                                          const struct packed *p, struct cconv_corr_affine *plane)
+{
+    struct cconv_corr_init init = { .values = bias_values(app) };
+
+    if (!p->has_plane)
+        return init;
+    if (!cconv_position_map_is_whole(&p->position)) {
+        *plane = cconv_position_plane(&p->position, at(run, p->plane));
+        init = (struct cconv_corr_init){ .affine = plane };
+    }
+    if (cconv_position_has_map(&p->position)) {
+        init.values = at(run, p->map);
+        init.is_map = 1;
+    }
+    return init;
+}
+
 static struct cconv_place whole_of(const struct cconv_app *app)
 {
-    const struct cconv_shape in = image_of(app, &app->in[0]);
+    const struct cconv_shape in = cconv_conv_image(app, &app->in[0]);
 
     return (
         struct cconv_place){ .step_y = 1, .step_x = 1, .height = in.dim[1], .width = in.dim[2] };
+}
+
+/* Coordinates `coords` of the input's canvas, side by side. */
+static void fill_channels(const struct cconv_app *app, const struct cconv_place *place,
+                          uint32_t coords, cconv_real *values)
+{
+    const struct cconv_shape in = cconv_conv_image(app, &app->in[0]);
+    const struct cconv_channels channels = { .coords = coords,
+                                             .line = app->attr->conv.line,
+                                             .grid = app->attr->conv.grid,
+                                             .place = *place,
+                                             .height = in.dim[1],
+                                             .width = in.dim[2] };
+
+    cconv_channels_fill(app->context, &channels, values);
 }
 
 /* Coordinates themselves: axes of the formula, and channels. */
@@ -329,36 +353,37 @@ static void place_channels(const struct cconv_app *app, const struct cconv_run *
                            struct packed *p, const struct cconv_place *place)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_shape in = image_of(app, &app->in[0]);
-    const struct cconv_channels channels = { .coords = a->coords,
-                                             .line = a->line,
-                                             .grid = a->grid,
-                                             .place = *place,
-                                             .height = in.dim[1],
-                                             .width = in.dim[2] };
+    const uint32_t axes = COORDCONV_COORDS_XY | COORDCONV_COORDS_X | COORDCONV_COORDS_Y;
     const struct cconv_axis y = cconv_axis_y(&a->grid, place), x = cconv_axis_x(&a->grid, place);
 
     if (p->has_plane)
         cconv_position_set(&p->position, &y, &x);
-    if (p->has_channels)
-        cconv_channels_fill(app->context, &channels, at(run, p->channels));
+    if (p->has_channels && p->channels != p->rest_channels)
+        fill_channels(app, place, a->coords, at(run, p->channels));
+    if (p->rest > 0)
+        fill_channels(app, place, p->has_plane ? a->coords & ~axes : a->coords,
+                      at(run, p->rest_channels));
 }
 
-/* What sums start from: the formula and what there is of a map, bias included. */
+/* What sums start from: the formula and what there is of a map, bias included; and in a whole
+ * map the share of the other coordinates. */
 static void place_starts(const struct cconv_app *app, const struct cconv_run *run,
                          const struct packed *p)
 {
     const cconv_real *weight = cconv_layer_values(app->layer, 0);
+    struct cconv_corr_affine plane;
     struct cconv_conv_geometry g;
+    struct cconv_corr rest;
 
     cconv_conv_geometry(app, &g);
     if (p->has_plane)
         cconv_position_fill(app->context, &p->position, weight + g.coord_weights, app->scale,
                             bias_values(app), at(run, p->plane), at(run, p->map), run->scratch);
-    else
-        apply(app, &g.coords, at(run, p->coords), at(run, p->channels),
-              (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE,
-              at(run, p->map), run->scratch);
+    if (p->rest == 0 || p->shares)
+        return;
+    rest = rest_of(&g, p, app->attr->conv.transposed);
+    apply(app, &rest, at(run, p->rest_weights), at(run, p->rest_channels),
+          plain_start(app, run, p, &plane), CCONV_ACT_NONE, at(run, p->map), run->scratch);
 }
 
 static void place(const struct cconv_app *app, const struct cconv_run *run,
@@ -381,16 +406,24 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     const struct cconv_conv_attr *a = &app->attr->conv;
     const cconv_real *weight = cconv_layer_values(app->layer, 0);
     struct cconv_conv_geometry g;
+    struct cconv_corr data, rest;
     struct packed p;
 
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
+    data = data_of(app, &g, &p);
+    rest = rest_of(&g, &p, a->transposed);
     *(struct packed *)run->packed = p;
-    pack(app, &g.data, a->transposed, weight, at(run, p.forward));
-    if (app->training)
+    if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
-    if (a->coord_channels > 0 && !p.has_plane)
-        pack(app, &g.coords, a->transposed, weight + g.coord_weights, at(run, p.coords));
+    if ((run->leave_out & CCONV_PASS_FORWARD) != 0) {
+        place(app, run, NULL, 1);
+        return;
+    }
+    pack(app, &data, a->transposed, weight, at(run, p.forward));
+    if (p.rest > 0 && !p.shares)
+        pack(app, &rest, a->transposed, weight + g.coord_weights + p.rest_first * g.channel_weights,
+             at(run, p.rest_weights));
     place(app, run, NULL, 0);
 }
 
@@ -399,16 +432,11 @@ static struct cconv_corr_init start_of(const struct cconv_app *app, const struct
                                        struct cconv_corr_affine *plane)
 {
     const struct packed *p = run->packed;
-    struct cconv_corr_init init = { .values = bias_values(app), .add = run->add };
+    struct cconv_corr_init init = plain_start(app, run, p, plane);
 
-    if (p->has_plane && !cconv_position_map_is_whole(&p->position)) {
-        *plane = cconv_position_plane(&p->position, at(run, p->plane));
-        init = (struct cconv_corr_init){ .affine = plane, .add = run->add };
-    }
-    if (p->has_map) {
-        init.values = at(run, p->map);
-        init.is_map = 1;
-    }
+    if (p->rest > 0 && !p->shares)
+        init = (struct cconv_corr_init){ .values = at(run, p->map), .is_map = 1 };
+    init.add = run->add;
     return init;
 }
 
@@ -456,10 +484,13 @@ static void forward_images(const struct cconv_app *app, const struct cconv_run *
     const struct packed *p = run->packed;
     struct cconv_corr_affine plane;
     struct cconv_conv_geometry g;
+    struct cconv_corr data;
     const struct cconv_corr_init init = start_of(app, run, &plane);
 
     cconv_conv_geometry(app, &g);
-    apply(app, &g.data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
+    data = data_of(app, &g, p);
+    data.shared_values = at(run, p->rest_channels);
+    apply(app, &data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
 }
 
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
@@ -494,40 +525,48 @@ static void weight_gradient(const struct cconv_app *app, const struct cconv_corr
         cconv_corr_grad(app->context, c, dout, in, dweight, scratch);
 }
 
-/* Gradients of any coordinates' weights and the bias, from the sum over the batch. */
-static void map_gradient(const struct cconv_app *app, const struct cconv_run *run,
-                         const struct cconv_conv_geometry *g, const struct packed *p,
-                         cconv_real *bias)
+/* The gradients of the weights of coordinates without a formula.
+ * Returns the sum over the batch, which replaces dy, and sets *batch to 1. */
+static const cconv_real *rest_gradient(const struct cconv_app *app, const struct cconv_run *run,
+                                       const struct cconv_conv_geometry *g, const struct packed *p,
+                                       size_t *batch)
 {
-    const size_t channels = (size_t)app->attr->conv.out_channels;
+    const struct cconv_corr rest = rest_of(g, p, app->attr->conv.transposed);
     const cconv_real *sum = run->dy;
-    void *scratch = (char *)run->scratch + sum_image_bytes(g);
+    char *scratch = run->scratch;
 
-    if (g->data.batch > 1) {
-        cconv_sum_batch(app->context, g->data.batch, g->out_image, run->dy, run->scratch);
+    if (*batch > 1) {
+        cconv_sum_batch(app->context, *batch, g->out_image, run->dy, run->scratch);
         sum = run->scratch;
+        scratch += sum_image_bytes(g);
+        *batch = 1;
     }
-    weight_gradient(app, &g->coords, at(run, p->channels), sum, run->dparam[0] + g->coord_weights,
+    weight_gradient(app, &rest, at(run, p->rest_channels), sum,
+                    run->dparam[0] + g->coord_weights + p->rest_first * g->channel_weights,
                     scratch);
-    if (bias != NULL)
-        cconv_sum_pixels(app->context, g->pixels, channels, sum, bias, scratch);
+    return sum;
 }
 
-/* Gradients of the coordinate weights and the bias. */
+/* Gradients of the coordinate weights and the bias; without those of coordinates without a
+ * formula where they are made with the data's. */
 static void position_gradient(const struct cconv_app *app, const struct cconv_run *run,
-                              const struct cconv_conv_geometry *g, const struct packed *p)
+                              const struct cconv_conv_geometry *g, const struct packed *p, int rest)
 {
-    const size_t channels = (size_t)app->attr->conv.out_channels;
     cconv_real *bias = app->attr->conv.bias ? run->dparam[1] : NULL;
+    const cconv_real *dy = run->dy;
+    char *scratch = run->scratch;
+    size_t batch = g->data.batch;
 
+    if (run->dparam[0] != NULL && rest)
+        dy = rest_gradient(app, run, g, p, &batch);
+    if (dy == (const cconv_real *)run->scratch)
+        scratch += sum_image_bytes(g);
     if (run->dparam[0] != NULL && p->has_plane)
-        cconv_position_grad(app->context, &p->position, g->data.batch, run->dy,
-                            run->dparam[0] + g->coord_weights, bias, run->scratch);
-    else if (run->dparam[0] != NULL && p->has_map)
-        map_gradient(app, run, g, p, bias);
+        cconv_position_grad(app->context, &p->position, batch, dy,
+                            run->dparam[0] + g->coord_weights, bias, scratch);
     else if (bias != NULL)
-        cconv_sum_pixels(app->context, g->data.batch * g->pixels, channels, run->dy, bias,
-                         run->scratch);
+        cconv_sum_pixels(app->context, batch * g->pixels, (size_t)app->attr->conv.out_channels, dy,
+                         bias, scratch);
 }
 
 /* sum += gradients, or where `back` gradients = sum. */
@@ -561,7 +600,7 @@ static void gradient_one_by_one(const struct cconv_app *app, const struct cconv_
         part.run.scratch = (char *)run->scratch + coord_bytes(app, g);
         cconv_conv_geometry(&part.app, &one);
         place(&part.app, &part.run, part.run.places, 1);
-        position_gradient(&part.app, &part.run, &one, p);
+        position_gradient(&part.app, &part.run, &one, p, p->rest > 0);
         add_coord_rows(&rows, sum, gradients, 0);
     }
     add_coord_rows(&rows, sum, gradients, 1);
@@ -571,6 +610,20 @@ static void gradient_one_by_one(const struct cconv_app *app, const struct cconv_
                          (char *)run->scratch + coord_bytes(app, g));
 }
 
+/* All gradients of parameters, of images that lie alike. */
+static void gradient_together(const struct cconv_app *app, const struct cconv_run *run,
+                              const struct cconv_conv_geometry *g, const struct packed *p)
+{
+    struct cconv_corr data = gradient_of(app, g, p);
+
+    data.shared_values = at(run, p->rest_channels);
+    if (run->places != NULL)
+        place(app, run, run->places, 1);
+    if (run->dparam[0] != NULL)
+        weight_gradient(app, &data, run->x[0], run->dy, run->dparam[0], run->scratch);
+    position_gradient(app, run, g, p, p->rest > 0 && !shares_gradient(app, g, p));
+}
+
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr_init none = { .values = NULL };
@@ -578,15 +631,12 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
     struct cconv_conv_geometry g;
 
     cconv_conv_geometry(app, &g);
-    if (run->dparam[0] != NULL)
-        weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);
-    if (run->places != NULL && run->dparam[0] != NULL &&
-        alike(run->places, g.data.batch) < g.data.batch) {
-        gradient_one_by_one(app, run, &g, p);
+    if (run->dparam[0] == NULL || run->places == NULL ||
+        alike(run->places, g.data.batch) == g.data.batch) {
+        gradient_together(app, run, &g, p);
     } else {
-        if (run->places != NULL)
-            place(app, run, run->places, 1);
-        position_gradient(app, run, &g, p);
+        weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);
+        gradient_one_by_one(app, run, &g, p);
     }
     if (run->dx[0] == NULL)
         return;
@@ -634,6 +684,10 @@ static void pointwise_begin(const struct cconv_app *app, const struct cconv_run 
                                .weight_s = g.data.weight_s,
                                .act = app->act,
                                .slope = (cconv_real)app->act_slope };
+    if (p->shares) {
+        d->shared = p->rest;
+        d->shared_values = at(run, p->rest_channels);
+    }
     d->start = start_of(app, run, &d->plane);
     cconv_dense_take(app, &g.data, at(run, p->forward), at(run, p->backward), d);
 }
@@ -651,35 +705,35 @@ static const struct cconv_pointwise pointwise = {
 const struct cconv_op cconv_op_conv1d = {
     .name = "conv1d",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = infer,
+    .infer = cconv_conv_infer,
     .space = space,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
     .place = place,
-    .carry = carry,
+    .carry = cconv_conv_carry,
     .pointwise = &pointwise,
 };
 const struct cconv_op cconv_op_conv2d = {
     .name = "conv2d",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = infer,
+    .infer = cconv_conv_infer,
     .space = space,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
     .place = place,
-    .carry = carry,
+    .carry = cconv_conv_carry,
     .pointwise = &pointwise,
 };
 const struct cconv_op cconv_op_conv_transpose2d = {
     .name = "conv_transpose2d",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = infer,
+    .infer = cconv_conv_infer,
     .space = space,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
     .place = place,
-    .carry = carry,
+    .carry = cconv_conv_carry,
 };

@@ -6,6 +6,16 @@
 
 #include "base/checked.h"
 #include "ops/corr_winograd.h"
+#include "ops/shared.h"
+
+enum {
+    FAR_BYTES = 512 * 1024
+};
+
+int cconv_corr_is_far(size_t elements)
+{
+    return elements > FAR_BYTES / sizeof(cconv_real);
+}
 
 static size_t kernel_plane(const struct cconv_corr *c)
 {
@@ -18,7 +28,7 @@ static size_t offsets_bytes(const struct cconv_pass *p)
     return cconv_size_align(cconv_size_mul(cconv_pass_offset_count(p), sizeof(ptrdiff_t)));
 }
 
-static size_t packed_bytes(const struct cconv_pass *p)
+static size_t own_bytes(const struct cconv_pass *p)
 {
     if (p->winograd != 0)
         return cconv_winograd_packed(p);
@@ -26,6 +36,16 @@ static size_t packed_bytes(const struct cconv_pass *p)
 
     return cconv_size_add(offsets_bytes(p),
                           cconv_size_align(cconv_size_mul(weights, sizeof(cconv_real))));
+}
+
+/* Behind it the same for the shared channels. */
+static size_t packed_bytes(const struct cconv_pass *p, const struct cconv_corr *c)
+{
+    if (c->shared == 0)
+        return own_bytes(p);
+    const struct cconv_pass shared = cconv_pass_shared(p, c->shared);
+
+    return cconv_size_add(own_bytes(p), own_bytes(&shared));
 }
 
 static void scale_panel(const struct cconv_pass *p, const cconv_real *scale, size_t channels,
@@ -41,57 +61,97 @@ static void scale_panel(const struct cconv_pass *p, const cconv_real *scale, siz
     }
 }
 
-/* One panel, run by run; zero beyond the channels and products there are. */
-static void pack_panel(const struct cconv_pass *p, const struct cconv_weight_strides *s,
-                       const cconv_real *weight, size_t channels, cconv_real *packed)
-{
-    const size_t group = p->panel->group;
-
-    memset(packed, 0, p->panel_weights * sizeof *packed);
-    for (int64_t ky = 0; ky < p->taps[0]; ky++) {
-        for (int64_t kx = 0; kx < p->taps[1]; kx++) {
-            const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
-            const int64_t wx = p->tap_first[1] + kx * p->tap_step[1];
-            const size_t tap = (size_t)(ky * p->taps[1] + kx);
-            const cconv_real *w = weight + (size_t)wy * s->kernel_w + (size_t)wx;
-
-            for (size_t i = 0; i < p->in_cg; i++) {
-                cconv_real *to = packed + cconv_pass_place(p, tap, i);
-
-                for (size_t o = 0; o < channels; o++)
-                    to[o * group] = w[o * s->out + i * s->in];
-            }
-        }
-    }
-}
-
 struct packing {
+    const coordconv_context *context;
     const struct cconv_pass *pass;
     struct cconv_weight_strides strides;
     const cconv_real *weight, *scale;
     cconv_real *panels;
 };
 
+/* Channel o of a pass of several phases: zeros where its phase lacks a tap. */
+static void pack_merged(const struct packing *k, size_t o, cconv_real *packed)
+{
+    const struct cconv_pass *p = k->pass;
+    const struct cconv_weight_strides *s = &k->strides;
+    const int64_t phase = (int64_t)(o / p->phase_c), kernel_w = (int64_t)s->kernel_w;
+    const cconv_real factor = k->scale != NULL ? k->scale[o % p->phase_c] : 1;
+
+    for (size_t tap = 0; tap < (size_t)(p->taps[0] * p->taps[1]); tap++) {
+        const int64_t ky = (int64_t)tap / p->taps[1], kx = (int64_t)tap % p->taps[1];
+        const int64_t wy = p->tap_first[0] + ky * p->tap_step[0];
+        const int64_t wx = p->tap_first[1] + kx * p->tap_step[1] + phase;
+
+        if (wx < 0 || wx >= kernel_w)
+            continue;
+        const cconv_real *w = k->weight + o % p->phase_c * s->out + wy * kernel_w + wx;
+
+        for (size_t i = 0; i < p->in_cg; i++)
+            packed[cconv_pass_place(p, tap, i)] = factor * w[i * s->in];
+    }
+}
+
+/* Inputs of one panel from `first` on. */
+static void pack_inputs(const struct packing *k, const struct cconv_weight_view *v, size_t first,
+                        size_t channels, cconv_real *packed)
+{
+    const struct cconv_pass *p = k->pass;
+    const size_t group = p->panel->group, taps = (size_t)(p->taps[0] * p->taps[1]);
+
+    for (size_t tap = 0; tap < taps; tap++) {
+        const int64_t ky = (int64_t)tap / p->taps[1], kx = (int64_t)tap % p->taps[1];
+        const size_t wy = (size_t)(p->tap_first[0] + ky * p->tap_step[0]);
+        const size_t wx = (size_t)(p->tap_first[1] + kx * p->tap_step[1]);
+        const cconv_real *w = v->values + (wy * k->strides.kernel_w + wx) * v->tap;
+
+        for (size_t i = 0; i < v->inputs; i++) {
+            cconv_real *to = packed + cconv_pass_place(p, tap, first + i);
+
+            if (v->out == 1 && group == 1) {
+                memcpy(to, w + i * v->in, channels * sizeof *to);
+                continue;
+            }
+            for (size_t o = 0; o < channels; o++)
+                to[o * group] = w[o * v->out + i * v->in];
+        }
+    }
+}
+
+/* One panel; zero beyond the channels and products there are. */
 static void pack_task(void *arg, size_t task, size_t slot)
 {
     const struct packing *k = arg;
     const struct cconv_pass *p = k->pass;
     const size_t group = task / p->panels, o = task % p->panels * p->panel->nr;
     const size_t channels = CCONV_MIN(p->panel->nr, p->out_cg - o);
-    cconv_real *to = k->panels + task * p->panel_weights;
+    cconv_real *packed = k->panels + task * p->panel_weights, room[CCONV_TURNED];
 
     (void)slot;
-    pack_panel(p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out, channels,
-               to);
+    if (channels < p->panel->nr || p->panel->group > 1 || p->phase_c != 0)
+        memset(packed, 0, p->panel_weights * sizeof *packed);
+    if (p->phase_c != 0) {
+        for (size_t i = 0; i < channels; i++)
+            pack_merged(k, o + i, packed + i * p->panel->group);
+        return;
+    }
+    for (size_t i = 0; i < p->in_cg;) {
+        const struct cconv_weight_view v = cconv_pass_turn(
+            k->context, p, &k->strides, k->weight + group * k->strides.group + o * k->strides.out,
+            channels, i, room);
+
+        pack_inputs(k, &v, i, channels, packed);
+        i += v.inputs;
+    }
     if (k->scale != NULL)
-        scale_panel(p, k->scale + group * p->out_cg + o, channels, to);
+        scale_panel(p, k->scale + group * p->out_cg + o, channels, packed);
 }
 
-static void pack(coordconv_context *context, const struct cconv_pass *p,
-                 const struct cconv_weight_strides *s, const cconv_real *weight,
-                 const cconv_real *scale, char *packed)
+static void pack_own(coordconv_context *context, const struct cconv_pass *p,
+                     const struct cconv_weight_strides *s, const cconv_real *weight,
+                     const cconv_real *scale, char *packed)
 {
-    struct packing k = { p, *s, weight, scale, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
+    struct packing k = { context, p,     *s,
+                         weight,  scale, (cconv_real *)(void *)(packed + offsets_bytes(p)) };
 
     if (p->winograd != 0) {
         cconv_winograd_pack(context, p, s, weight, scale, packed);
@@ -103,19 +163,43 @@ static void pack(coordconv_context *context, const struct cconv_pass *p,
     cconv_pass_pack(context, p, pack_task, &k, p->groups * p->panels);
 }
 
-/* A pass under way. */
-struct run {
-    const struct cconv_pass *pass;
+static void pack(coordconv_context *context, const struct cconv_pass *p, const struct cconv_corr *c,
+                 const struct cconv_weight_strides *s, const cconv_real *weight,
+                 const cconv_real *scale, char *packed)
+{
+    pack_own(context, p, s, weight, scale, packed);
+    if (c->shared == 0)
+        return;
+    const struct cconv_pass shared = cconv_pass_shared(p, c->shared);
+
+    pack_own(context, &shared, s, weight + c->shared_first * s->in, scale, packed + own_bytes(p));
+}
+
+/* An input of a pass, its weights, and room for a strip of it in each slot. */
+struct input {
+    struct cconv_pass pass;
     const ptrdiff_t *offset;
     const cconv_real *weights;
+    const cconv_real *in;
+    size_t image; /* elements from one to the next: 0 where it is shared */
+    size_t strip;
+};
+
+/* A pass under way. */
+struct run {
+    const struct cconv_corr *corr;
+    const struct cconv_pass *pass;
+    struct input input[2]; /* the images and, if there are any, the shared channels */
+    size_t inputs;
     const cconv_real *in;
     struct cconv_corr_init init;
     enum cconv_activation act;
     cconv_real slope;
     cconv_real *out;
-    char *scratch; /* one strip a slot */
+    char *scratch;
     int stream;    /* outputs go past the caches */
-    size_t strip;
+    int init_far;  /* starts are read from further away */
+    size_t strips; /* bytes of a slot's strips */
     size_t splits; /* parts of a block, each with some of the panels */
     size_t parts;  /* of all blocks */
     size_t grain;  /* parts a task takes */
@@ -168,77 +252,97 @@ static int affine_row(const struct run *r, const struct cconv_block *b, size_t y
     return y >= a->y0 && y < a->y1;
 }
 
+/* The inputs of one row of outputs and panels from `first` on. */
+static void set_inputs(const struct input *in, const struct cconv_rows *rows,
+                       const struct cconv_block *b, size_t y, size_t first,
+                       struct cconv_panel_forward *call)
+{
+    const struct cconv_pass *p = &in->pass;
+    const size_t group = first / p->panels, nr = p->panel->nr;
+    int64_t tap;
+    const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
+    const int64_t row = (int64_t)y * p->step[0] - p->pad[0] + tap * p->dilation[0] - rows->first;
+
+    call->segments = (size_t)taps * p->segments_y;
+    call->segment_length = p->segment_length;
+    call->offset = in->offset;
+    call->a = rows->origin;
+    if (taps != 0)
+        call->a += row * (int64_t)p->row + (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c +
+                   (int64_t)(p->depth ? first * nr : group * p->in_cg);
+    call->a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c);
+    call->b = in->weights + first * p->panel_weights + (size_t)tap * p->segments_y * p->run_weights;
+}
+
 /* One row of outputs of one panel, or with depth of several. */
 static void run_row(const struct run *r, const struct cconv_rows *rows, const struct cconv_block *b,
                     size_t y, size_t first, size_t panels)
 {
     const struct cconv_pass *p = r->pass;
-    const size_t group = first / p->panels, first_o = first % p->panels * p->panel->nr;
-    const size_t channel = group * p->out_cg + first_o;
-    const size_t in_channel = p->depth ? channel : group * p->in_cg;
+    const size_t first_o = first % p->panels * p->panel->nr;
+    const size_t channel = first / p->panels * p->out_cg + first_o;
     const ptrdiff_t at = p->out_first + (ptrdiff_t)y * p->out_row +
                          (ptrdiff_t)b->x0 * p->out_pixel + (ptrdiff_t)channel;
-    int64_t tap;
-    const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
-    const int64_t row = (int64_t)y * p->step[0] - p->pad[0] + tap * p->dilation[0] - rows->first;
-    const size_t skipped = (size_t)tap * p->segments_y * p->run_weights;
     struct cconv_panel_affine affine;
-    const struct cconv_panel_forward call = {
-        .pixels = b->x1 - b->x0,
-        .channels = CCONV_MIN(panels * p->panel->nr, p->out_cg - first_o),
-        .segments = (size_t)taps * p->segments_y,
-        .segment_length = p->segment_length,
-        .offset = r->offset,
-        .a = taps == 0 ? rows->origin
-                       : rows->origin + row * (int64_t)p->row +
-                             (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c + (int64_t)in_channel,
-        .a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c),
-        .b = r->weights + first * p->panel_weights + skipped,
-        .b_block = (ptrdiff_t)p->panel_weights,
-        .init = r->init.values == NULL
-                    ? NULL
-                    : r->init.values + (r->init.is_map ? at : (ptrdiff_t)channel),
-        .init_stride = r->init.is_map ? p->out_pixel : 0,
-        .affine = affine_row(r, b, y, channel, &affine) ? &affine : NULL,
-        .add = r->init.add == NULL ? NULL : r->init.add + b->n * p->out_image + at,
-        .add_stride = p->out_pixel,
-        .c = r->out + b->n * p->out_image + at,
-        .c_stride = p->out_pixel,
-        .act = r->act,
-        .slope = r->slope,
-        .stream = r->stream
-    };
+    struct cconv_panel_forward shared,
+        call = { .pixels = b->x1 - b->x0,
+                 .channels = CCONV_MIN(panels * p->panel->nr, p->out_cg - first_o),
+                 .b_block = (ptrdiff_t)p->panel_weights,
+                 .init = r->init.values == NULL
+                             ? NULL
+                             : r->init.values + (r->init.is_map ? at : (ptrdiff_t)channel),
+                 .init_stride = r->init.is_map ? p->out_pixel : 0,
+                 .init_far = r->init_far,
+                 .affine = affine_row(r, b, y, channel, &affine) ? &affine : NULL,
+                 .add = r->init.add == NULL ? NULL : r->init.add + b->n * p->out_image + at,
+                 .add_stride = p->out_pixel,
+                 .c = r->out + b->n * p->out_image + at,
+                 .c_stride = p->out_pixel,
+                 .act = r->act,
+                 .slope = r->slope,
+                 .stream = r->stream };
 
-    p->panel->forward(&call);
+    set_inputs(&r->input[0], &rows[0], b, y, first, &call);
+    if (r->inputs == 1) {
+        p->panel->forward(&call);
+        return;
+    }
+    set_inputs(&r->input[1], &rows[1], b, y, first, &shared);
+    cconv_shared_forward(p->panel, &call, &shared);
 }
 
 /* Panels outermost: one panel's weights stay in cache over all rows of a block.
  * With depth they are few, and it is the image that should be read in order. */
-static void run_part(const struct run *r, size_t block, size_t part, cconv_real *strip)
+static void run_part(const struct run *r, size_t block, size_t part, char *strip)
 {
     const struct cconv_pass *p = r->pass;
     const struct cconv_block b = cconv_pass_block(p, block);
     const size_t all = p->groups * p->panels;
     const size_t first = all * part / r->splits, end = all * (part + 1) / r->splits;
     const size_t together = p->depth ? end - first : 1;
-    const struct cconv_rows rows =
-        cconv_pass_rows(p, r->in + b.n * p->in_h * p->in_w * p->in_c, &b, strip);
+    struct cconv_rows rows[2];
 
+    for (size_t i = 0; i < r->inputs; i++) {
+        const struct input *in = &r->input[i];
+
+        /* A pass without strips has no scratch either. */
+        rows[i] = cconv_pass_rows(&in->pass, in->in + b.n * in->image, &b,
+                                  in->strip == 0 ? NULL : (cconv_real *)(void *)strip);
+        strip += in->strip;
+    }
     for (size_t i = first; i < end; i += together) {
         for (size_t y = b.y0; y < b.y1; y++)
-            run_row(r, &rows, &b, y, i, together);
+            run_row(r, rows, &b, y, i, together);
     }
 }
 
 static void run_task(void *arg, size_t task, size_t slot)
 {
     const struct run *r = arg;
-    /* A pass without strips has no scratch either. */
-    cconv_real *strip = r->strip != 0 ? (cconv_real *)(void *)(r->scratch + slot * r->strip) : NULL;
     const size_t end = CCONV_MIN((task + 1) * r->grain, r->parts);
 
     for (size_t i = task * r->grain; i < end; i++)
-        run_part(r, i / r->splits, i % r->splits, strip);
+        run_part(r, i / r->splits, i % r->splits, r->scratch + slot * r->strips);
 }
 
 /* Parts of a block when there are few blocks: as many as have work enough. */
@@ -249,7 +353,19 @@ static size_t choose_splits(const struct cconv_pass *p, size_t blocks)
     return CCONV_MAX(CCONV_MIN(wanted, p->block_work / CCONV_LEAST_WORK), 1);
 }
 
-static void run(coordconv_context *context, struct run *r, const char *packed)
+static void set_input(struct input *in, const struct cconv_pass *p, const char *packed,
+                      const cconv_real *values, size_t image)
+{
+    *in = (struct input){ .pass = *p,
+                          .offset = (const ptrdiff_t *)(const void *)packed,
+                          .weights = (const cconv_real *)(const void *)(packed + offsets_bytes(p)),
+                          .in = values,
+                          .image = image,
+                          .strip = cconv_pass_strip(p) };
+}
+
+/* Without the shared channels where `shared` is 0. */
+static void run(coordconv_context *context, struct run *r, size_t shared, const char *packed)
 {
     const struct cconv_pass *p = r->pass;
     const size_t blocks = cconv_pass_blocks(p);
@@ -262,21 +378,36 @@ static void run(coordconv_context *context, struct run *r, const char *packed)
         cconv_winograd_run(context, &w, packed);
         return;
     }
-    r->offset = (const ptrdiff_t *)(const void *)packed;
-    r->weights = (const cconv_real *)(const void *)(packed + offsets_bytes(p));
+    set_input(&r->input[0], p, packed, r->in, p->in_h * p->in_w * p->in_c);
+    r->inputs = 1;
+    if (shared != 0) {
+        const struct cconv_pass second = cconv_pass_shared(p, shared);
+
+        set_input(&r->input[1], &second, packed + own_bytes(p), r->corr->shared_values, 0);
+        r->inputs = 2;
+    }
+    r->strips = r->input[0].strip + (shared != 0 ? r->input[1].strip : 0);
     r->stream = cconv_pass_streams(p, r->out);
-    r->strip = cconv_pass_strip(p);
+    r->init_far = r->init.is_map && r->init.affine == NULL && cconv_corr_is_far(p->out_image);
     r->splits = choose_splits(p, blocks);
     r->parts = blocks * r->splits;
     r->grain = 1 + CCONV_LEAST_WORK / (p->block_work / r->splits + 1);
     cconv_parallel_run(&context->parallel, run_task, r, (r->parts + r->grain - 1) / r->grain);
 }
 
-static size_t scratch_bytes(const coordconv_context *context, const struct cconv_pass *p)
+static size_t scratch_bytes(const coordconv_context *context, const struct cconv_pass *p,
+                            const struct cconv_corr *c)
 {
+    size_t strips = cconv_pass_strip(p);
+
     if (p->winograd != 0)
         return cconv_winograd_scratch(context, p);
-    return cconv_size_mul(cconv_pass_strip(p), context->parallel.slots);
+    if (c->shared != 0) {
+        const struct cconv_pass shared = cconv_pass_shared(p, c->shared);
+
+        strips = cconv_size_add(strips, cconv_pass_strip(&shared));
+    }
+    return cconv_size_mul(strips, context->parallel.slots);
 }
 
 size_t cconv_corr_gather_packed(const coordconv_context *context, const struct cconv_corr *c)
@@ -284,7 +415,7 @@ size_t cconv_corr_gather_packed(const coordconv_context *context, const struct c
     struct cconv_pass p;
 
     cconv_pass_gather(context, c, &p);
-    return packed_bytes(&p);
+    return packed_bytes(&p, c);
 }
 
 size_t cconv_corr_gather_scratch(const coordconv_context *context, const struct cconv_corr *c)
@@ -292,7 +423,7 @@ size_t cconv_corr_gather_scratch(const coordconv_context *context, const struct 
     struct cconv_pass p;
 
     cconv_pass_gather(context, c, &p);
-    return scratch_bytes(context, &p);
+    return scratch_bytes(context, &p, c);
 }
 
 void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr *c,
@@ -305,7 +436,7 @@ void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr 
     struct cconv_pass p;
 
     cconv_pass_gather(context, c, &p);
-    pack(context, &p, &s, weight, scale, packed);
+    pack(context, &p, c, &s, weight, scale, packed);
 }
 
 void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, const void *packed,
@@ -314,7 +445,8 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
                        void *scratch)
 {
     struct cconv_pass p;
-    struct run r = { .pass = &p,
+    struct run r = { .corr = c,
+                     .pass = &p,
                      .in = big,
                      .init = init,
                      .act = act,
@@ -323,7 +455,7 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
                      .scratch = scratch };
 
     cconv_pass_gather(context, c, &p);
-    run(context, &r, packed);
+    run(context, &r, c->shared, packed);
 }
 
 /* The phases of a scatter that any tap reaches, one after the other: those of taps
@@ -331,15 +463,27 @@ void cconv_corr_gather(coordconv_context *context, const struct cconv_corr *c, c
 struct phases {
     const coordconv_context *context;
     const struct cconv_corr *corr;
+    int merged;
     int64_t next;
 };
 
+static struct phases all_phases(const coordconv_context *context, const struct cconv_corr *c)
+{
+    return (struct phases){ context, c, cconv_pass_merges(context, c), 0 };
+}
+
 static int next_phase(struct phases *i, struct cconv_pass *p)
 {
-    const int64_t width = cconv_pass_phases(i->corr, 1);
+    const int64_t width = i->merged ? 2 : cconv_pass_phases(i->corr, 1);
 
     if (i->next >= width * cconv_pass_phases(i->corr, 0))
         return 0;
+    if (i->merged) {
+        const int64_t next = i->next++;
+
+        return cconv_pass_scatter_merged(i->context, i->corr, next / 2, (int)(next % 2), p) ||
+               next_phase(i, p);
+    }
     cconv_pass_scatter(i->context, i->corr, i->next / width, i->next % width, p);
     i->next++;
     return 1;
@@ -347,24 +491,42 @@ static int next_phase(struct phases *i, struct cconv_pass *p)
 
 size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct cconv_corr *c)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     size_t sum = 0;
 
     while (next_phase(&i, &p))
-        sum = cconv_size_add(sum, packed_bytes(&p));
+        sum = cconv_size_add(sum, packed_bytes(&p, c));
     return sum;
+}
+
+/* The bias of a row of phases. */
+static size_t bias_bytes(const struct cconv_corr *c)
+{
+    return cconv_size_align(cconv_size_mul(c->big_c, (size_t)c->stride[1] * sizeof(cconv_real)));
+}
+
+static void repeat_bias(const struct cconv_corr *c, struct run *r)
+{
+    cconv_real *bias = (cconv_real *)(void *)r->scratch;
+
+    r->scratch += bias_bytes(c);
+    if (r->init.values == NULL || r->init.is_map)
+        return;
+    for (size_t i = 0; i < (size_t)c->stride[1]; i++)
+        memcpy(bias + i * c->big_c, r->init.values, c->big_c * sizeof *bias);
+    r->init.values = bias;
 }
 
 size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
     size_t most = 0;
 
     while (next_phase(&i, &p))
-        most = CCONV_MAX(most, scratch_bytes(context, &p));
-    return most;
+        most = CCONV_MAX(most, scratch_bytes(context, &p, c));
+    return cconv_size_add(most, i.merged ? bias_bytes(c) : 0);
 }
 
 void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr *c,
@@ -374,20 +536,21 @@ void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr
                                             .in = c->weight_s,
                                             .group = c->small_c / c->groups * c->weight_s,
                                             .kernel_w = (size_t)c->kernel[1] };
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
 
-    for (char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
-        pack(context, &p, &s, weight, scale, at);
+    for (char *at = packed; next_phase(&i, &p); at += packed_bytes(&p, c))
+        pack(context, &p, c, &s, weight, scale, at);
 }
 
 void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, const void *packed,
                         const cconv_real *small, struct cconv_corr_init init,
                         enum cconv_activation act, cconv_real slope, cconv_real *big, void *scratch)
 {
-    struct phases i = { context, c, 0 };
+    struct phases i = all_phases(context, c);
     struct cconv_pass p;
-    struct run r = { .pass = &p,
+    struct run r = { .corr = c,
+                     .pass = &p,
                      .in = small,
                      .init = init,
                      .act = act,
@@ -398,10 +561,28 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
     assert(init.affine == NULL || (c->stride[0] == 1 && c->stride[1] == 1 && c->groups == 1));
     if (cconv_pass_phases(c, 0) < c->stride[0] || cconv_pass_phases(c, 1) < c->stride[1]) {
         cconv_pass_empty(context, c, &p); /* what no tap reaches, and all else besides */
-        run(context, &r, packed);
+        run(context, &r, 0, packed);
     }
-    for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p))
-        run(context, &r, at);
+    if (i.merged)
+        repeat_bias(c, &r);
+    for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p, c))
+        run(context, &r, c->shared, at);
+}
+
+int cconv_corr_shares(const coordconv_context *context, const struct cconv_corr *c, int scatter)
+{
+    struct phases i;
+    struct cconv_pass p;
+
+    if (!scatter) {
+        cconv_pass_gather(context, c, &p);
+        return p.winograd == 0;
+    }
+    i = all_phases(context, c);
+    while (next_phase(&i, &p))
+        if (p.winograd != 0)
+            return 0;
+    return 1;
 }
 
 int cconv_corr_is_matrix(const struct cconv_corr *c)
@@ -424,18 +605,22 @@ size_t cconv_corr_tile(const coordconv_context *context, const struct cconv_corr
     return p.winograd != 0 ? p.winograd : 1;
 }
 
+static const cconv_real *weights_in(const struct cconv_pass *p, const char *packed)
+{
+    return (const cconv_real *)(const void *)(packed + offsets_bytes(p));
+}
+
 static void take_matrix(const struct cconv_pass *p, const char *packed, struct cconv_corr_matrix *m)
 {
-    const cconv_real *weights = NULL;
-
-    if (packed != NULL)
-        weights = (const cconv_real *)(const void *)(packed + offsets_bytes(p));
     *m = (struct cconv_corr_matrix){ .panel = p->panel,
                                      .panels = p->panels,
                                      .panel_weights = p->panel_weights,
                                      .in = p->in_cg,
                                      .out = p->out_cg,
-                                     .weights = weights };
+                                     .weights = packed == NULL ? NULL : weights_in(p, packed),
+                                     .shared = packed == NULL
+                                                   ? NULL
+                                                   : weights_in(p, packed + own_bytes(p)) };
 }
 
 void cconv_corr_gather_matrix(const coordconv_context *context, const struct cconv_corr *c,

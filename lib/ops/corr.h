@@ -34,6 +34,12 @@ struct cconv_corr {
     int32_t kernel[2], stride[2], dilation[2]; /* y, x */
     int32_t pad[2];                            /* top, left, on the big image */
     size_t weight_s; /* elements from W[s] to W[s + 1]; W[s][b] to W[s][b + 1] is a kernel plane */
+
+    /* Further input channels, the same for the whole batch: [height, width, shared], of
+     * which the weights are those of input channels shared_first on. One group only. Sizes
+     * do not ask for the values. */
+    size_t shared, shared_first;
+    const cconv_real *shared_values;
 };
 
 enum {
@@ -54,10 +60,10 @@ struct cconv_corr_affine {
 
 /* What the sums start from, and what is added to them in the end. A bias per
  * channel, or a map of one image's size (channels innermost) shared by the
- * batch; values NULL: zero. Where affine holds, the map is not read and need not
- * be written. A scatter by strides other than 1 knows no affine part, and rows
- * have at least CCONV_PANEL_ROW pixels where there is one. add, if not NULL, is a
- * batch of images like the output, added before the activation; it may be the output. */
+ * batch (the output itself, if that is one image); values NULL: zero. Where affine holds, the map
+ * is not read and need not be written. A scatter by strides other than 1 knows no affine part, and
+ * rows have at least CCONV_PANEL_ROW pixels where there is one. add, if not NULL, is a batch of
+ * images like the output, added before the activation; it may be the output. */
 struct cconv_corr_init {
     const cconv_real *values;
     int is_map;
@@ -72,6 +78,10 @@ size_t cconv_corr_scatter_packed(const coordconv_context *context, const struct 
 size_t cconv_corr_scatter_scratch(const coordconv_context *context, const struct cconv_corr *c);
 size_t cconv_corr_grad_scratch(const coordconv_context *context, const struct cconv_corr *c);
 
+/* Whether a gather, or a scatter, may have shared channels: none where it is made by
+ * Winograd's transforms. For cconv_corr_grad, that of the gather counts. */
+int cconv_corr_shares(const coordconv_context *context, const struct cconv_corr *c, int scatter);
+
 /* scale: a factor of all weights of each output channel, or NULL. */
 void cconv_corr_gather_pack(coordconv_context *context, const struct cconv_corr *c,
                             const cconv_real *weight, const cconv_real *scale, void *packed);
@@ -85,6 +95,7 @@ struct cconv_corr_matrix {
     size_t panels, panel_weights; /* elements of one */
     size_t in, out;
     const cconv_real *weights;
+    const cconv_real *shared; /* those of the shared channels, likewise */
 };
 
 int cconv_corr_is_matrix(const struct cconv_corr *c);
@@ -97,6 +108,9 @@ void cconv_corr_gather_matrix(const coordconv_context *context, const struct cco
                               const void *packed, struct cconv_corr_matrix *m);
 void cconv_corr_scatter_matrix(const coordconv_context *context, const struct cconv_corr *c,
                                const void *packed, struct cconv_corr_matrix *m);
+
+/* Whether a core keeps little of so large a map in caches of its own. */
+int cconv_corr_is_far(size_t elements);
 
 /* The starts of `pixels` pixels from pixel `at` on of an image whose rows have
  * `width`, where the formula holds for all of them; channels from `channel` on. */

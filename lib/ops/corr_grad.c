@@ -14,47 +14,88 @@
 /* Partial sums: enough to keep threads busy, few enough to be cheap to clear and add. */
 enum {
     MOST_PARTIALS = 16,
+    LEAST_TASKS = 8,
     PARTIAL_BYTES = 8 * 1024 * 1024
 };
 
-struct grad {
+/* The images, or the shared channels. */
+struct input {
     struct cconv_pass pass;
+    const ptrdiff_t *offset;
+    const cconv_real *big;
+    size_t image; /* elements from one to the next: 0 where it is shared */
+    size_t first; /* channel of the weights */
+    size_t at;    /* elements before its part of a panel's sums */
+    size_t strip; /* bytes before its strip in a slot's */
+};
+
+struct grad {
+    struct input input[2];
+    size_t inputs;
+    const struct cconv_pass *pass; /* of the images */
     cconv_transpose_fn *transpose;
     size_t panels; /* of all groups */
+    size_t panel_sums;
     size_t partials;
+    size_t splits;    /* tasks that share a partial sum, each with some of the panels */
     size_t finishers; /* tasks that add up the partials */
     size_t blocks;
-    size_t panel_bytes;
-    const cconv_real *small, *big;
-    const ptrdiff_t *offset;
+    size_t panel_bytes, strip_bytes;
+    const cconv_real *small;
     char *sums;   /* [partials][panels] packed panels */
-    char *strips; /* one a slot */
+    char *strips; /* of each slot */
     const struct cconv_corr *corr;
     cconv_real *dweight;
 };
 
+static void add_input(struct grad *g, const struct cconv_pass *p, size_t first)
+{
+    struct input *in = &g->input[g->inputs++];
+
+    *in =
+        (struct input){ .pass = *p, .first = first, .at = g->panel_sums, .strip = g->strip_bytes };
+    g->panel_sums = cconv_size_add(g->panel_sums, p->panel_weights);
+    g->strip_bytes = cconv_size_add(g->strip_bytes, cconv_pass_strip(p));
+}
+
 static void plan_grad(const coordconv_context *context, const struct cconv_corr *c, struct grad *g)
 {
+    struct cconv_pass pass;
     size_t weights;
 
     *g = (struct grad){ .corr = c, .transpose = context->kernels.transpose };
-    cconv_pass_gather(context, c, &g->pass);
-    if (g->pass.winograd != 0)
+    cconv_pass_gather(context, c, &pass);
+    if (pass.winograd == 0)
+        cconv_pass_shorten_blocks(&pass);
+    add_input(g, &pass, 0);
+    g->pass = &g->input[0].pass;
+    if (pass.winograd != 0)
         return;
-    cconv_pass_shorten_blocks(&g->pass);
-    g->panels = g->pass.groups * g->pass.panels;
-    g->blocks = cconv_pass_blocks(&g->pass);
-    g->panel_bytes = cconv_size_align(cconv_size_mul(g->pass.panel_weights, sizeof(cconv_real)));
+    if (c->shared != 0) {
+        const struct cconv_pass shared = cconv_pass_shared(&pass, c->shared);
+
+        add_input(g, &shared, c->shared_first);
+    }
+    g->panels = pass.groups * pass.panels;
+    g->blocks = cconv_pass_blocks(&pass);
+    g->panel_bytes = cconv_size_align(cconv_size_mul(g->panel_sums, sizeof(cconv_real)));
     weights = CCONV_MAX(cconv_size_mul(g->panel_bytes, g->panels), 1);
     g->partials = CCONV_MAX(CCONV_MIN(PARTIAL_BYTES / weights, MOST_PARTIALS), 1);
-    g->partials = CCONV_MIN(g->partials, 1 + g->blocks * g->pass.block_work / CCONV_LEAST_WORK);
+    g->partials = CCONV_MIN(g->partials, 1 + g->blocks * pass.block_work / CCONV_LEAST_WORK);
     g->partials = CCONV_MIN(g->partials, CCONV_MAX(g->blocks, 1));
+    if (g->partials > 1) /* the same for each of two threads */
+        g->partials -= g->partials % 2;
+    g->splits = 1;
+    if (g->partials < LEAST_TASKS && !pass.depth)
+        g->splits = CCONV_MIN(LEAST_TASKS / g->partials, g->panels);
+    g->splits =
+        CCONV_MIN(g->splits, 1 + g->blocks * pass.block_work / g->partials / CCONV_LEAST_WORK);
     g->finishers = CCONV_MIN(1 + g->partials * weights / CCONV_LEAST_WORK, g->panels);
 }
 
 static size_t offsets_bytes(const struct grad *g)
 {
-    return cconv_size_align(cconv_size_mul(cconv_pass_offset_count(&g->pass), sizeof(ptrdiff_t)));
+    return cconv_size_align(cconv_size_mul(cconv_pass_offset_count(g->pass), sizeof(ptrdiff_t)));
 }
 
 static size_t sums_bytes(const struct grad *g)
@@ -67,10 +108,11 @@ size_t cconv_corr_grad_scratch(const coordconv_context *context, const struct cc
     struct grad g;
 
     plan_grad(context, c, &g);
-    if (g.pass.winograd != 0)
-        return cconv_winograd_grad_scratch(context, &g.pass);
-    return cconv_size_add(cconv_size_add(offsets_bytes(&g), sums_bytes(&g)),
-                          cconv_size_mul(cconv_pass_strip(&g.pass), context->parallel.slots));
+    if (g.pass->winograd != 0)
+        return cconv_winograd_grad_scratch(context, g.pass);
+    return cconv_size_add(
+        cconv_size_add(cconv_size_mul(offsets_bytes(&g), g.inputs), sums_bytes(&g)),
+        cconv_size_mul(g.strip_bytes, context->parallel.slots));
 }
 
 static cconv_real *partial_panel(const struct grad *g, size_t partial, size_t panel)
@@ -79,11 +121,11 @@ static cconv_real *partial_panel(const struct grad *g, size_t partial, size_t pa
 }
 
 /* Rows y .. y + rows - 1, all with the same taps inside, into one panel. */
-static void add_rows(const struct grad *g, const struct cconv_rows *rows,
+static void add_rows(const struct grad *g, const struct input *in, const struct cconv_rows *rows,
                      const struct cconv_block *b, size_t y, size_t count, size_t panel,
                      cconv_real *sum)
 {
-    const struct cconv_pass *p = &g->pass;
+    const struct cconv_pass *p = &in->pass;
     const size_t nr = p->panel->nr, group = panel / p->panels, first_o = panel % p->panels * nr;
     int64_t tap;
     const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
@@ -97,7 +139,7 @@ static void add_rows(const struct grad *g, const struct cconv_rows *rows,
         .channels = CCONV_MIN(nr, p->out_cg - first_o),
         .segments = (size_t)taps * p->segments_y,
         .segment_length = p->segment_length,
-        .offset = g->offset,
+        .offset = in->offset,
         .a = rows->origin + row * (int64_t)p->row + (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c +
              (int64_t)(p->depth ? first_o : group * p->in_cg),
         .a_row = (ptrdiff_t)((size_t)p->step[0] * p->row),
@@ -106,63 +148,66 @@ static void add_rows(const struct grad *g, const struct cconv_rows *rows,
              (ptrdiff_t)b->x0 * p->out_pixel + (ptrdiff_t)(group * p->out_cg + first_o),
         .g_row = p->out_row,
         .g_stride = p->out_pixel,
-        .w = sum + (size_t)tap * p->segments_y * p->run_weights
+        .w = sum + in->at + (size_t)tap * p->segments_y * p->run_weights
     };
     p->panel->grad(&call);
 }
 
 /* Add one block into one panel: rows with all their taps inside go together. */
-static void add_block(const struct grad *g, const struct cconv_rows *rows,
+static void add_block(const struct grad *g, const struct cconv_rows rows[],
                       const struct cconv_block *b, size_t panel, cconv_real *sum)
 {
     size_t y = b->y0;
 
     while (y < b->y1) {
         int64_t tap, next_tap;
-        const int64_t taps = cconv_pass_taps_inside(&g->pass, y, &tap);
+        const int64_t taps = cconv_pass_taps_inside(g->pass, y, &tap);
         size_t end = y + 1;
 
-        while (end < b->y1 && cconv_pass_taps_inside(&g->pass, end, &next_tap) == taps &&
+        while (end < b->y1 && cconv_pass_taps_inside(g->pass, end, &next_tap) == taps &&
                next_tap == tap)
             end++;
-        add_rows(g, rows, b, y, end - y, panel, sum);
+        for (size_t i = 0; i < g->inputs; i++)
+            add_rows(g, &g->input[i], &rows[i], b, y, end - y, panel, sum);
         y = end;
     }
 }
 
-static void partial_task(void *arg, size_t partial, size_t slot)
+static void partial_task(void *arg, size_t task, size_t slot)
 {
     const struct grad *g = arg;
-    const struct cconv_pass *p = &g->pass;
-    cconv_real *strip = (cconv_real *)(void *)(g->strips + slot * cconv_pass_strip(p));
+    const size_t partial = task / g->splits, split = task % g->splits;
+    const size_t first = g->panels * split / g->splits, end = g->panels * (split + 1) / g->splits;
+    char *const strips = g->strips + slot * g->strip_bytes;
 
-    memset(partial_panel(g, partial, 0), 0, g->panels * g->panel_bytes);
+    memset(partial_panel(g, partial, first), 0, (end - first) * g->panel_bytes);
     for (size_t i = g->blocks * partial / g->partials; i < g->blocks * (partial + 1) / g->partials;
          i++) {
-        const struct cconv_block b = cconv_pass_block(p, i);
-        const struct cconv_rows rows =
-            cconv_pass_rows(p, g->big + b.n * p->in_h * p->in_w * p->in_c, &b, strip);
+        const struct cconv_block b = cconv_pass_block(g->pass, i);
+        struct cconv_rows rows[2];
 
-        for (size_t panel = 0; panel < g->panels; panel++)
-            add_block(g, &rows, &b, panel, partial_panel(g, partial, panel));
+        for (size_t k = 0; k < g->inputs; k++) {
+            const struct input *in = &g->input[k];
+
+            rows[k] = cconv_pass_rows(&in->pass, in->big + b.n * in->image, &b,
+                                      (cconv_real *)(void *)(strips + in->strip));
+        }
+        for (size_t panel = first; panel < end; panel++)
+            add_block(g, rows, &b, panel, partial_panel(g, partial, panel));
     }
 }
 
-/* Add up the partials of one panel and put it where the weights' layout wants it. */
-static void finish_panel(const struct grad *g, size_t panel)
+/* Put the sums of one panel where the weights' layout wants them. */
+static void place_panel(const struct grad *g, const struct input *in, size_t panel,
+                        const cconv_real *sum)
 {
-    const struct cconv_pass *p = &g->pass;
+    const struct cconv_pass *p = &in->pass;
     const size_t nr = p->panel->nr, plane = (size_t)(p->taps[0] * p->taps[1]);
     const size_t first = panel / p->panels * p->out_cg + panel % p->panels * nr;
     const size_t channels = CCONV_MIN(nr, p->out_cg - panel % p->panels * nr);
-    cconv_real *sum = partial_panel(g, 0, panel);
+    cconv_real *const dweight = g->dweight + first * g->corr->weight_s + in->first * plane;
 
-    for (size_t i = 1; i < g->partials; i++) {
-        const cconv_real *other = partial_panel(g, i, panel);
-
-        for (size_t k = 0; k < p->panel_weights; k++)
-            sum[k] += other[k];
-    }
+    sum += in->at;
     if (p->panel->group == 1) {
         const struct cconv_transpose kernels = { .outer = p->in_cg,
                                                  .inner = plane,
@@ -170,7 +215,7 @@ static void finish_panel(const struct grad *g, size_t panel)
                                                  .from = sum,
                                                  .from_outer = nr,
                                                  .from_inner = p->in_cg * nr,
-                                                 .to = g->dweight + first * g->corr->weight_s,
+                                                 .to = dweight,
                                                  .to_stride = g->corr->weight_s };
         g->transpose(&kernels);
         return;
@@ -180,10 +225,24 @@ static void finish_panel(const struct grad *g, size_t panel)
             const cconv_real *from = sum + cconv_pass_place(p, tap, b);
 
             for (size_t o = 0; o < channels; o++)
-                g->dweight[(first + o) * g->corr->weight_s + b * plane + tap] =
-                    from[o * p->panel->group];
+                dweight[o * g->corr->weight_s + b * plane + tap] = from[o * p->panel->group];
         }
     }
+}
+
+/* Add up the partials of one panel and place them. */
+static void finish_panel(const struct grad *g, size_t panel)
+{
+    cconv_real *sum = partial_panel(g, 0, panel);
+
+    for (size_t i = 1; i < g->partials; i++) {
+        const cconv_real *other = partial_panel(g, i, panel);
+
+        for (size_t k = 0; k < g->panel_sums; k++)
+            sum[k] += other[k];
+    }
+    for (size_t i = 0; i < g->inputs; i++)
+        place_panel(g, &g->input[i], panel, sum);
 }
 
 static void finish_task(void *arg, size_t task, size_t slot)
@@ -202,17 +261,23 @@ void cconv_corr_grad(coordconv_context *context, const struct cconv_corr *c,
     struct grad g;
 
     plan_grad(context, c, &g);
-    if (g.pass.winograd != 0) {
-        cconv_winograd_grad(context, &g.pass, c->weight_s, big, small, dweight, scratch);
+    if (g.pass->winograd != 0) {
+        cconv_winograd_grad(context, g.pass, c->weight_s, big, small, dweight, scratch);
         return;
     }
     g.small = small;
-    g.big = big;
+    g.input[0].big = big;
+    g.input[0].image = g.pass->in_h * g.pass->in_w * g.pass->in_c;
+    g.input[1].big = c->shared_values;
     g.dweight = dweight;
-    g.offset = scratch;
-    g.sums = (char *)scratch + offsets_bytes(&g);
+    g.sums = (char *)scratch + g.inputs * offsets_bytes(&g);
     g.strips = g.sums + sums_bytes(&g);
-    cconv_pass_offsets(&g.pass, scratch);
-    cconv_parallel_run(&context->parallel, partial_task, &g, g.partials);
+    for (size_t i = 0; i < g.inputs; i++) {
+        ptrdiff_t *const offset = (ptrdiff_t *)(void *)((char *)scratch + i * offsets_bytes(&g));
+
+        cconv_pass_offsets(&g.input[i].pass, offset);
+        g.input[i].offset = offset;
+    }
+    cconv_parallel_run(&context->parallel, partial_task, &g, g.partials * g.splits);
     cconv_parallel_run(&context->parallel, finish_task, &g, g.finishers);
 }

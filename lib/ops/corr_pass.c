@@ -26,8 +26,11 @@ static void choose_blocks(struct cconv_pass *p, size_t products)
     const size_t row_bytes = CCONV_MAX(p->row * sizeof(cconv_real) * (size_t)p->step[0], 1);
     const size_t fit = CCONV_MAX(BLOCK_BYTES / row_bytes, 1);
     const size_t spread = ceil_div(p->batch * p->out_h, LEAST_BLOCKS);
+    size_t parts = p->lines ? CCONV_MAX(ceil_div(p->out_w, LINE_PIXELS), 1) : 1;
 
-    p->block_w = p->lines ? CCONV_MIN(p->out_w, LINE_PIXELS) : p->out_w;
+    if (parts > 1) /* of one size, and the same number for each of two threads */
+        parts += p->batch * parts % 2;
+    p->block_w = ceil_div(p->out_w, parts);
     p->block_h = CCONV_MAX(CCONV_MIN(CCONV_MIN(fit, spread), p->out_h), 1);
     p->block_work = p->block_h * p->block_w * CCONV_MAX(products, 1) * p->out_cg * p->groups;
 }
@@ -85,7 +88,8 @@ static void choose(const coordconv_context *context, struct cconv_pass *p)
     p->run_weights = cconv_panel_run(p->panel, p->segment_length);
     p->panel_weights = cconv_pass_offset_count(p) * p->run_weights;
     choose_blocks(p, cconv_pass_offset_count(p) * p->segment_length);
-    cconv_winograd_choose(context, p);
+    if (p->phase_c == 0)
+        cconv_winograd_choose(context, p);
 }
 
 void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr *c,
@@ -114,6 +118,18 @@ void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr
     }
     join_rows(p);
     choose(context, p);
+}
+
+struct cconv_pass cconv_pass_shared(const struct cconv_pass *p, size_t channels)
+{
+    struct cconv_pass s = *p;
+
+    s.in_c = s.in_cg = channels;
+    s.row = p->row / p->in_c * channels;
+    s.segment_length = p->segment_length / p->in_cg * channels;
+    s.run_weights = cconv_panel_run(p->panel, s.segment_length);
+    s.panel_weights = cconv_pass_offset_count(p) * s.run_weights;
+    return s;
 }
 
 static int64_t gcd(int64_t a, int64_t b)
@@ -203,6 +219,65 @@ void cconv_pass_scatter(const coordconv_context *context, const struct cconv_cor
     choose(context, p);
 }
 
+int cconv_pass_scatter_merged(const coordconv_context *context, const struct cconv_corr *c,
+                              int64_t ky, int rest, struct cconv_pass *p)
+{
+    const int64_t s = c->stride[1], whole = (int64_t)c->big_w / s;
+    const int64_t phases = rest ? (int64_t)c->big_w % s : s;
+    /* Big pixel t s + r is reached from small pixel t + i by tap r + pad - i s. */
+    const int64_t least = -floor_div(c->kernel[1] - 1 - c->pad[1], s);
+    const int64_t most = floor_div(s - 1 + c->pad[1], s);
+
+    *p = scatter_pass(c);
+    p->out_first = phase_axis(c, 0, ky, p) * p->out_row;
+    p->out_h = phase_extent(c->big_h, c->stride[0], p->out_first / p->out_row);
+    p->out_w = (size_t)(rest ? 1 : whole);
+    p->phase_c = p->out_cg;
+    p->out_cg *= (size_t)phases;
+    p->out_c = p->out_cg;
+    p->out_row *= c->stride[0];
+    p->out_pixel *= s;
+    p->out_first += rest ? (ptrdiff_t)whole * p->out_pixel : 0;
+    p->taps[1] = most - least + 1;
+    p->step[1] = p->dilation[1] = 1;
+    p->pad[1] = -least - (rest ? whole : 0);
+    p->tap_first[1] = c->pad[1] - least * s;
+    p->tap_step[1] = -s;
+    if (p->out_w == 0 || phases == 0)
+        return 0;
+    choose(context, p);
+    return 1;
+}
+
+static float pixel_cost(const struct cconv_pass *p)
+{
+    return (float)p->panels * (p->panel->pixel_cost +
+                               p->panel->product_cost * (float)(p->panel_weights / p->panel->nr));
+}
+
+int cconv_pass_merges(const coordconv_context *context, const struct cconv_corr *c)
+{
+    const int64_t width = cconv_pass_phases(c, 1);
+    float merged = 0, apart = 0;
+    struct cconv_pass p;
+
+    if (width == 1 || width < c->stride[1] || c->dilation[1] != 1 || c->groups > 1 ||
+        c->big_c >= CCONV_CORR_BLOCK)
+        return 0;
+    for (int64_t ky = 0; ky < cconv_pass_phases(c, 0); ky++) {
+        if (!cconv_pass_scatter_merged(context, c, ky, 0, &p))
+            return 0;
+        merged += pixel_cost(&p);
+        for (int64_t kx = 0; kx < width; kx++) {
+            cconv_pass_scatter(context, c, ky, kx, &p);
+            if (p.winograd != 0)
+                return 0;
+            apart += pixel_cost(&p);
+        }
+    }
+    return merged < apart;
+}
+
 void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
                       struct cconv_pass *p)
 {
@@ -252,6 +327,37 @@ void cconv_pass_pack(coordconv_context *context, const struct cconv_pass *p, cco
     }
     for (size_t i = 0; i < panels; i++)
         pack(arg, i, 0);
+}
+
+/* A kernel plane lies together, and planes one behind the other along the inputs or,
+ * seen the other way, the outputs. */
+struct cconv_weight_view cconv_pass_turn(const coordconv_context *context,
+                                         const struct cconv_pass *p,
+                                         const struct cconv_weight_strides *s,
+                                         const cconv_real *weight, size_t channels, size_t i,
+                                         cconv_real room[CCONV_TURNED])
+{
+    const size_t nr = p->panel->nr, plane = CCONV_MIN(s->in, s->out);
+    const size_t fit = CCONV_MIN(CCONV_TURNED / (plane * nr), p->in_cg - i);
+    const size_t step = s->in == plane ? fit : 1; /* inputs that are one run of columns */
+    struct cconv_transpose t = { .outer = channels,
+                                 .inner = 1,
+                                 .columns = step * plane,
+                                 .from = weight + i * s->in,
+                                 .from_outer = s->out,
+                                 .to = room,
+                                 .to_stride = nr };
+
+    if (s->out == 1 || fit == 0)
+        return (struct cconv_weight_view){ t.from, s->out, s->in, 1, p->in_cg - i };
+    if (channels < nr)
+        memset(room, 0, fit * plane * nr * sizeof *room);
+    for (size_t k = 0; k < fit; k += step) {
+        context->kernels.transpose(&t);
+        t.from += s->in;
+        t.to += plane * nr;
+    }
+    return (struct cconv_weight_view){ room, 1, plane * nr, nr, fit };
 }
 
 /* Input rows that outputs y0 .. y1 - 1 reach, whether inside the image or not. */

@@ -21,6 +21,8 @@ struct cconv_pass {
     size_t groups, in_cg, out_cg;
     int64_t taps[2], step[2], dilation[2], pad[2];
     int64_t tap_first[2], tap_step[2];
+    size_t phase_c; /* 0, or the channels of a phase where several are one pass: those of their
+                     * outputs follow each other, and tap_first rises by one with each phase */
 
     /* Chosen from the above. */
     size_t winograd; /* outputs of a tile along an axis; 0: the sum is made directly, and what
@@ -43,6 +45,14 @@ struct cconv_pass {
 /* Elements between neighbours in the weights, seen from a pass. */
 struct cconv_weight_strides {
     size_t out, in, group, kernel_w;
+};
+
+/* Weights of a panel's channels as packing reads them: output o, input i and tap are
+ * at values[o * out + i * in + tap * (place of the tap in the weights)]. */
+struct cconv_weight_view {
+    const cconv_real *values;
+    size_t out, in, tap;
+    size_t inputs; /* there are */
 };
 
 /* A pass under way: out = act(init + window over in). */
@@ -77,9 +87,20 @@ int64_t cconv_pass_phases(const struct cconv_corr *c, int axis);
 void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ky,
                         int64_t kx, struct cconv_pass *p);
 
+/* The phases of a row side by side in one pass, whose outputs are pixels of stride x channels:
+ * the input is read once, and panels are wider, for taps that some phases lack. A last pixel
+ * that is not whole is a pass of its own. Is that less work? And whole pixel or rest of row
+ * phase ky; returns 0 if there is none. */
+int cconv_pass_merges(const coordconv_context *context, const struct cconv_corr *c);
+int cconv_pass_scatter_merged(const coordconv_context *context, const struct cconv_corr *c,
+                              int64_t ky, int rest, struct cconv_pass *p);
+
 /* All outputs of a scatter, without any tap. */
 void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
                       struct cconv_pass *p);
+
+/* The same window over `channels` shared channels, by the same panel. */
+struct cconv_pass cconv_pass_shared(const struct cconv_pass *p, size_t channels);
 
 /* Make blocks so short that their outputs stay in the second-level cache as well,
  * for who reads them several times. */
@@ -100,6 +121,18 @@ int cconv_pass_streams(const struct cconv_pass *p, const cconv_real *out);
 /* Pack panel `task` of `panels`, spread over threads where there is enough to pack. */
 void cconv_pass_pack(coordconv_context *context, const struct cconv_pass *p, cconv_task_fn *pack,
                      void *arg, size_t panels);
+
+/* Weights of inputs from `i` on, turned into room so that the channels of a panel lie side by
+ * side, zeros for those that are not there; or where they are, if they do or the kernel is too
+ * large. weight is the panel's. */
+enum {
+    CCONV_TURNED = 4608
+};
+struct cconv_weight_view cconv_pass_turn(const coordconv_context *context,
+                                         const struct cconv_pass *p,
+                                         const struct cconv_weight_strides *s,
+                                         const cconv_real *weight, size_t channels, size_t i,
+                                         cconv_real room[CCONV_TURNED]);
 
 /* Bytes of a strip for one block. */
 size_t cconv_pass_strip(const struct cconv_pass *p);

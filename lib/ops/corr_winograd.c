@@ -20,6 +20,7 @@ enum {
     LEAST_PANELS = 2, /* of a task: each spreads the block's inputs anew */
     EVEN_BLOCKS = 16,
     PANEL_TILES = 12, /* what the widest panels take at once */
+    MOST_APART = 4,   /* taps, in the weights */
     LINE = 64,        /* bytes of a cache line */
     PAD = 16, /* elements between planes, or their tiles would meet in the same cache sets */
     CACHED_WEIGHTS = 1024 * 1024 /* bytes of transformed weights a core keeps */
@@ -31,10 +32,12 @@ enum {
 /* What tiles have to gain to be worth their rounding. */
 #define WORTH 0.95F
 
+/* Taps further apart are of kernels that packing does not turn (cconv_pass_turn). */
 static int fits(const struct cconv_pass *p)
 {
-    return p->taps[0] == 3 && p->taps[1] == 3 && p->step[0] == 1 && p->step[1] == 1 &&
-           p->dilation[0] == 1 && p->dilation[1] == 1 && p->groups == 1 && !p->depth;
+    return p->tap_step[0] >= -MOST_APART && p->tap_step[1] >= -MOST_APART && p->taps[0] == 3 &&
+           p->taps[1] == 3 && p->step[0] == 1 && p->step[1] == 1 && p->dilation[0] == 1 &&
+           p->dilation[1] == 1 && p->groups == 1 && !p->depth;
 }
 
 static float panels_cost(const struct cconv_panel *panel, size_t channels, size_t products)
@@ -200,25 +203,8 @@ size_t cconv_winograd_scratch(const coordconv_context *context, const struct cco
     return cconv_size_mul(slot_bytes(p, &c), context->parallel.slots);
 }
 
-/* Taps of one panel as nine planes [in_cg][nr], zero in the channels that are not there. */
-static void pack_taps(const struct cconv_pass *p, const struct cconv_weight_strides *s,
-                      const cconv_real *weight, size_t channels, cconv_real *to, size_t plane)
-{
-    const size_t nr = p->panel->nr;
-
-    for (int64_t tap = 0; tap < 9; tap++, to += plane) {
-        const int64_t wy = p->tap_first[0] + tap / 3 * p->tap_step[0];
-        const int64_t wx = p->tap_first[1] + tap % 3 * p->tap_step[1];
-        const cconv_real *w = weight + (size_t)wy * s->kernel_w + (size_t)wx;
-
-        for (size_t i = 0; i < p->in_cg; i++) {
-            for (size_t o = 0; o < nr; o++)
-                to[i * nr + o] = o < channels ? w[o * s->out + i * s->in] : 0;
-        }
-    }
-}
-
 struct packing {
+    const coordconv_context *context;
     const struct cconv_pass *pass;
     const struct cconv_winograd *kernels;
     const struct cconv_weight_strides *strides;
@@ -236,29 +222,36 @@ static void scale_taps(cconv_real *to, size_t count, const cconv_real *scale, si
     }
 }
 
-/* One panel: its taps are transformed where they lie. */
+/* One panel. */
 static void pack_task(void *arg, size_t task, size_t slot)
 {
     const struct packing *k = arg;
     const struct cconv_pass *p = k->pass;
-    const size_t nr = p->panel->nr, panel = p->in_cg * nr, plane = p->panels * panel;
-    cconv_real *to = k->packed + task * panel;
-    const struct cconv_winograd_spread filter = { .channels = panel,
-                                                  .x = to,
-                                                  .row = (ptrdiff_t)(3 * plane),
-                                                  .pixel = (ptrdiff_t)plane,
-                                                  .y1 = 3,
-                                                  .x1 = 3,
-                                                  .v = to,
-                                                  .plane = (ptrdiff_t)plane };
-
-    const size_t channels = CCONV_MIN(nr, p->out_cg - task * nr);
+    const size_t nr = p->panel->nr, channels = CCONV_MIN(nr, p->out_cg - task * nr);
+    const int64_t kernel_w = (int64_t)k->strides->kernel_w;
+    const int64_t tap0 = p->tap_first[0] * kernel_w + p->tap_first[1];
+    cconv_real room[CCONV_TURNED];
+    struct cconv_winograd_spread filter = { .channels = nr,
+                                            .row = (ptrdiff_t)(kernel_w * p->tap_step[0] *
+                                                               (int64_t)nr),
+                                            .pixel = (ptrdiff_t)(p->tap_step[1] * (int64_t)nr),
+                                            .y1 = 3,
+                                            .x1 = 3,
+                                            .v = k->packed + task * p->in_cg * nr,
+                                            .plane = (ptrdiff_t)(p->panels * p->in_cg * nr) };
 
     (void)slot;
-    pack_taps(p, k->strides, k->weight + task * nr * k->strides->out, channels, to, plane);
-    for (size_t tap = 0; k->scale != NULL && tap < 9; tap++)
-        scale_taps(to + tap * plane, p->in_cg, k->scale + task * nr, channels, nr);
-    k->kernels->filter(&filter);
+    for (size_t i = 0; i < p->in_cg;) {
+        const struct cconv_weight_view v = cconv_pass_turn(
+            k->context, p, k->strides, k->weight + task * nr * k->strides->out, channels, i, room);
+
+        if (k->scale != NULL)
+            scale_taps(room, v.inputs * v.in / nr, k->scale + task * nr, channels, nr);
+        for (size_t end = i + v.inputs; i < end; i++, filter.v += nr) {
+            filter.x = v.values + (i + v.inputs - end) * v.in + (size_t)tap0 * nr;
+            k->kernels->filter(&filter);
+        }
+    }
 }
 
 /* Packed: [planes][panels][in_cg][nr]. */
@@ -266,7 +259,7 @@ void cconv_winograd_pack(coordconv_context *context, const struct cconv_pass *p,
                          const struct cconv_weight_strides *s, const cconv_real *weight,
                          const cconv_real *scale, void *packed)
 {
-    struct packing k = { p, cconv_winograd_kernels(context, p), s, weight, scale, packed };
+    struct packing k = { context, p, cconv_winograd_kernels(context, p), s, weight, scale, packed };
 
     cconv_pass_pack(context, p, pack_task, &k, p->panels);
 }

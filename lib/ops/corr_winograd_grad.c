@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "kernels/stream.h"
 #include "ops/corr_winograd.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
     MOST_PARTIALS = 16,
     LEAST_PARTIALS = 4,
     LEAST_CHUNKS = 8, /* of a partial sum: for less, clearing and adding it costs too much */
+    STREAM_BYTES = 2 * 1024 * 1024, /* a gradient that is not found in a cache again */
     PIECE_CHANNELS = 48,
     GROUP = 8, /* tiles a task spreads */
     PAD = 16   /* elements between planes, as in corr_winograd.c */
@@ -46,6 +48,7 @@ struct grad {
     const cconv_real *in, *dout;
     cconv_real *dweight;
     size_t weight_s;
+    int stream;          /* the gradient is written past the caches */
     size_t slots;        /* pieces under way at once, where each is finished before the next */
     cconv_real *sums;    /* [partials][pieces] or [slots] of [planes][channels of the piece][nr] */
     cconv_real *spread;  /* a chunk's planes, inputs then gradients; one a slot if partials > 1 */
@@ -182,17 +185,31 @@ static void finish_piece(const struct grad *g, size_t piece, cconv_real *sum)
                                               .c = sum,
                                               .row = (ptrdiff_t)(3 * plane),
                                               .pixel = (ptrdiff_t)plane };
-    const struct cconv_transpose kernels = { .outer = channels,
-                                             .inner = 9,
-                                             .columns = CCONV_MIN(nr, p->out_cg - first),
-                                             .from = sum,
-                                             .from_outer = nr,
-                                             .from_inner = plane,
-                                             .to = g->dweight + first * g->weight_s + begin * 9,
-                                             .to_stride = g->weight_s };
+    const size_t columns = CCONV_MIN(nr, p->out_cg - first);
+    struct cconv_transpose kernels = { .outer = channels,
+                                       .inner = 9,
+                                       .columns = columns,
+                                       .from = sum,
+                                       .from_outer = nr,
+                                       .from_inner = plane,
+                                       .to = g->dweight + first * g->weight_s + begin * 9,
+                                       .to_stride = g->weight_s };
+    cconv_real *to = kernels.to;
 
     g->kernels->filter_gradient(&taps);
-    g->transpose(&kernels);
+    if (!g->stream || nr % 2 != 0) {
+        g->transpose(&kernels);
+        return;
+    }
+    /* The planes behind the nine have room for half of them. */
+    kernels.to = sum + 9 * plane;
+    kernels.to_stride = channels * 9;
+    for (size_t o = 0; o < columns; o += nr / 2, kernels.from += nr / 2) {
+        kernels.columns = CCONV_MIN(nr / 2, columns - o);
+        g->transpose(&kernels);
+        for (size_t k = 0; k < kernels.columns; k++, to += g->weight_s)
+            cconv_stream_copy(channels * 9, kernels.to + k * kernels.to_stride, to);
+    }
 }
 
 /* Where a piece of a partial sum is kept. */
@@ -266,6 +283,7 @@ void cconv_winograd_grad(coordconv_context *context, const struct cconv_pass *p,
     g.dout = dout;
     g.dweight = dweight;
     g.weight_s = weight_s;
+    g.stream = p->out_cg * weight_s > STREAM_BYTES / sizeof *dweight;
     g.sums = scratch;
     g.spread = (cconv_real *)(void *)((char *)scratch + sums_bytes(&g));
     if (g.partials > 1) {

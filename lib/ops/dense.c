@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "ops/layer.h"
 #include "ops/pointwise.h"
+#include "ops/shared.h"
 
 /* Whole register tiles of every panel. */
 enum {
@@ -66,10 +67,14 @@ struct product {
     size_t init_stride;
     const struct cconv_corr_affine *affine; /* instead of init: pixel `at` of rows of `row` on */
     size_t at, row;
+    int init_far;
+    size_t shared; /* channels, [pixels][shared], whose products come first; 0: none */
+    const cconv_real *shared_values;
     const cconv_real *add;
     cconv_real *c;
     enum cconv_activation act;
     cconv_real slope;
+    int cached; /* a was written just now */
 };
 
 /* a is [pixels][length] in steps of a_stride, weights panel i at b + i * b_panel. */
@@ -91,19 +96,33 @@ static void multiply_by(const struct cconv_corr_matrix *m, const struct product 
             .b = b + i * b_panel,
             .init = p->init == NULL ? NULL : p->init + first,
             .init_stride = (ptrdiff_t)p->init_stride,
+            .init_far = p->init_far,
             .add = p->add == NULL ? NULL : p->add + first,
             .add_stride = (ptrdiff_t)m->out,
             .c = p->c + first,
             .c_stride = (ptrdiff_t)m->out,
             .act = p->act,
             .slope = p->slope,
+            .cached = p->cached,
         };
 
         if (p->affine != NULL) {
             affine = cconv_corr_affine_line(p->affine, first, p->row, p->at, p->pixels);
             call.affine = &affine;
         }
-        m->panel->forward(&call);
+        if (p->shared == 0) {
+            m->panel->forward(&call);
+            continue;
+        }
+        const struct cconv_panel_forward shared = { .segments = 1,
+                                                    .segment_length = p->shared,
+                                                    .offset = no_offset,
+                                                    .a = p->shared_values,
+                                                    .a_stride = (ptrdiff_t)p->shared,
+                                                    .b = m->shared +
+                                                         i * cconv_panel_run(m->panel, p->shared) };
+
+        cconv_shared_forward(m->panel, &call, &shared);
     }
 }
 
@@ -132,19 +151,24 @@ static void forward_part(const struct cconv_dense *d, const struct cconv_pixels 
 {
     const struct cconv_corr_matrix *m = &d->forward;
     const struct cconv_corr_init *start = &d->start;
-    const struct product call = { .pixels = count,
-                                  .a = p->x[0] + done * m->in,
-                                  .init = start->is_map && start->values != NULL
-                                              ? start->values + at * m->out
-                                              : start->values,
-                                  .init_stride = start->is_map ? m->out : 0,
-                                  .affine = start->affine,
-                                  .at = at,
-                                  .row = d->row,
-                                  .add = p->add == NULL ? NULL : p->add + done * m->out,
-                                  .c = p->y + done * m->out,
-                                  .act = d->act,
-                                  .slope = d->slope };
+    const struct product call = {
+        .pixels = count,
+        .a = p->x[0] + done * m->in,
+        .init =
+            start->is_map && start->values != NULL ? start->values + at * m->out : start->values,
+        .init_stride = start->is_map ? m->out : 0,
+        .affine = start->affine,
+        .at = at,
+        .row = d->row,
+        .init_far = start->is_map && start->affine == NULL && cconv_corr_is_far(d->image * m->out),
+        .shared = d->shared,
+        .shared_values = d->shared == 0 ? NULL : d->shared_values + at * d->shared,
+        .add = p->add == NULL ? NULL : p->add + done * m->out,
+        .c = p->y + done * m->out,
+        .act = d->act,
+        .slope = d->slope,
+        .cached = p->cached
+    };
 
     if (!d->spread) {
         multiply(m, &call);
@@ -228,7 +252,8 @@ static void backward_input(const struct cconv_dense *d, const struct cconv_pixel
     for (size_t done = 0; done < p->count; done += step) {
         const struct product call = { .pixels = CCONV_MIN(step, p->count - done),
                                       .a = p->dy + done * m->in,
-                                      .c = p->dx[0] + done * m->out };
+                                      .c = p->dx[0] + done * m->out,
+                                      .cached = 1 };
 
         if (p->ahead != NULL)
             cconv_ahead_fetch(p->ahead, call.pixels * m->in * m->out);

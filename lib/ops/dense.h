@@ -25,6 +25,8 @@ struct cconv_dense {
     struct cconv_corr_matrix reverse; /* its transpose, in training */
     struct cconv_corr_init start;     /* as of a correlation; add is not looked at */
     struct cconv_corr_affine plane;   /* what start.affine may point at */
+    size_t shared; /* channels an image has beside those of W, all of a batch alike */
+    const cconv_real *shared_values; /* [image][shared] */
     int spread;
     size_t image; /* pixels of an image, and of its rows; everything where it does not matter */
     size_t row;

@@ -202,7 +202,8 @@ coordconv_status coordconv_layer_forward(const coordconv_layer *layer, int32_t m
                                    .y = cconv_tensor_reals(y),
                                    .packed = c.memory + c.layout.packed,
                                    .saved = c.memory + c.layout.saved,
-                                   .scratch = c.memory + c.layout.scratch };
+                                   .scratch = c.memory + c.layout.scratch,
+                                   .leave_out = CCONV_PASS_BACKWARD };
     prepare(&c, &run);
     st = layer->op->forward(&c.app, &run);
     if (st == COORDCONV_OK && c.app.training && layer->op->finish != NULL)
@@ -253,6 +254,7 @@ coordconv_status coordconv_layer_backward(const coordconv_layer *layer, const co
         (st = call_memory(&c, workspace, workspace_bytes)) != COORDCONV_OK)
         return st;
     const void *const inputs[1] = { x->data };
+    const int again = c.layout.y != c.layout.saved; /* backward reads what forward saved */
     const struct cconv_run run = { .x = inputs,
                                    .y = (cconv_real *)(void *)(c.memory + c.layout.y),
                                    .dy = cconv_tensor_reals(dy),
@@ -260,9 +262,11 @@ coordconv_status coordconv_layer_backward(const coordconv_layer *layer, const co
                                    .dparam = dparam,
                                    .packed = c.memory + c.layout.packed,
                                    .saved = c.memory + c.layout.saved,
-                                   .scratch = c.memory + c.layout.scratch };
+                                   .scratch = c.memory + c.layout.scratch,
+                                   .leave_out = (again ? 0 : CCONV_PASS_FORWARD) |
+                                                (dx != NULL ? 0 : CCONV_PASS_BACKWARD) };
     prepare(&c, &run);
-    if (c.layout.y != c.layout.saved) /* backward reads what forward saved: make it so */
+    if (again)
         layer->op->forward(&c.app, &run);
     layer->op->backward(&c.app, &run);
     call_end(&c);

@@ -68,8 +68,9 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     const struct cconv_corr c = geometry(app);
     const cconv_real *weight = cconv_layer_values(app->layer, 0);
 
-    cconv_corr_gather_pack(app->context, &c, weight, app->scale, run->packed);
-    if (app->training)
+    if ((run->leave_out & CCONV_PASS_FORWARD) == 0)
+        cconv_corr_gather_pack(app->context, &c, weight, app->scale, run->packed);
+    if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
         cconv_corr_scatter_pack(app->context, &c, weight, NULL, reverse(app, &c, run));
 }
 

@@ -102,6 +102,12 @@ struct cconv_run {
     cconv_real *const *dx; /* backward: [input_count], written; an entry is NULL where not wanted */
     cconv_real *const *dparam; /* backward: one a trained parameter, written; NULL entries as dx */
     void *packed, *saved, *scratch;
+    int32_t leave_out; /* prepare: CCONV_PASS_*, what will not be done with what is packed */
+};
+
+enum {
+    CCONV_PASS_FORWARD = 1,
+    CCONV_PASS_BACKWARD = 2 /* to the input */
 };
 
 enum {

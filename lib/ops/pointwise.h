@@ -28,6 +28,7 @@ struct cconv_pointwise_state {
 struct cconv_pixels {
     size_t first, count;
     const cconv_real *const *x; /* [input_count] */
+    int cached;                 /* forward: x[0] was written just now, and is in a cache */
     cconv_real *y;
     const cconv_real *add; /* forward: as run->add; NULL: nothing */
     const cconv_real *dy;

@@ -18,11 +18,9 @@
 #include "base/checked.h"
 #include "core/coords.h"
 
-/* Output channels worked on together, and a map that is read from a core's own
- * cache again and again: it costs no more than the formula. */
+/* Output channels worked on together. */
 enum {
-    CHANNELS = 2 * CCONV_CORR_BLOCK,
-    SMALL_MAP = 128 * 1024
+    CHANNELS = 2 * CCONV_CORR_BLOCK
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -103,7 +101,7 @@ static struct cconv_position_axis axis_of(const struct cconv_corr *c, int axis, 
 }
 
 int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter, size_t tile,
-                   struct cconv_position *p)
+                   size_t small_map, struct cconv_position *p)
 {
     const size_t plane = (size_t)coords->kernel[0] * (size_t)coords->kernel[1];
     const int has_x = cconv_coords_has_x(flags), has_y = cconv_coords_has_y(flags);
@@ -116,6 +114,7 @@ int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter,
                                   .channels = scatter ? coords->big_c : coords->small_c,
                                   .has_x = has_x,
                                   .has_y = has_y,
+                                  .small_map = small_map,
                                   .weight_o = scatter ? plane : coords->weight_s,
                                   .weight_y = !has_x    ? 0
                                               : scatter ? coords->weight_s
@@ -157,7 +156,7 @@ int cconv_position_map_is_whole(const struct cconv_position *p)
     const size_t pixels = cconv_size_mul((size_t)p->y.out, (size_t)p->x.out);
     const size_t bytes = cconv_size_mul(cconv_size_mul(pixels, p->channels), sizeof(cconv_real));
 
-    return p->x.out < CCONV_PANEL_ROW || bytes <= SMALL_MAP || p->y.formula_end == 0 ||
+    return p->x.out < CCONV_PANEL_ROW || bytes <= p->small_map || p->y.formula_end == 0 ||
            p->x.formula_end == 0;
 }
 

@@ -33,13 +33,14 @@ struct cconv_position {
     int has_x, has_y;
     size_t weight_o, weight_y; /* elements between output channels, and from the first to y */
     size_t kernel_w;
+    size_t small_map; /* bytes, as in the context */
 };
 
 /* Fill *p for the coordinate part of a gather or a scatter whose outputs are made in
  * tiles of tile x tile; 0 where that is not possible. The formula is for whole tiles. The
  * axes are still to be set. */
 int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter, size_t tile,
-                   struct cconv_position *p);
+                   size_t small_map, struct cconv_position *p);
 
 /* What the coordinates of the input are. */
 void cconv_position_set(struct cconv_position *p, const struct cconv_axis *y,

@@ -170,8 +170,9 @@ def readme():
     run_blocks("README.md")
 
 
-def guide():
-    run_blocks(os.path.join("doc", "quick-guide.md"))
+def guides():
+    for page in ("quick-guide", "layer", "model", "training"):
+        run_blocks(os.path.join("doc", page + ".md"))
 
 
 shutil.rmtree(work, ignore_errors=True)

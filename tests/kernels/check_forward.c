@@ -182,6 +182,7 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
         .b = b,
         .init = r->shape.init == INIT_NONE || r->shape.init == INIT_AFFINE ? NULL : init,
         .init_stride = (ptrdiff_t)stride,
+        .init_far = r->shape.init != INIT_NONE && r->shape.init != INIT_AFFINE,
         .add = r->shape.add ? add : NULL,
         .add_stride = (ptrdiff_t)channels + 2,
         .slope = SLOPE,
@@ -261,7 +262,8 @@ static void check_part(const struct round *r, const struct arena *arena, enum si
                        const struct cconv_panel_forward *placed, size_t first, size_t pixels)
 {
     struct cconv_panel_forward p = *placed;
-    const size_t channels = p.channels, stride = channels + 5;
+    /* Side by side or not: panels may have a way of their own for either. */
+    const size_t channels = p.channels, stride = channels + (pixels % 2 == 0 ? 0 : 5);
     const size_t elements = (pixels - 1) * stride + channels;
     const cconv_real canary = CANARY;
     const struct cconv_panel_affine affine = plane_place(r, arena, side, channels, first);
@@ -357,6 +359,7 @@ static void check_parts(const struct round *r, const struct arena *arena, size_t
             const int last = (side == SIDE_LAST) == (p.a_stride > 0);
 
             p.act = (enum cconv_activation)((pixels + channels) % 3);
+            p.cached = (int)((pixels + channels) / 3 % 2);
             check_part(r, arena, (enum side)side, &p, last ? MAX_PIXELS - pixels : 0, pixels);
         }
     }

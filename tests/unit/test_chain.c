@@ -31,7 +31,8 @@
 enum {
     HEIGHT = 23,
     WIDTH = 13,
-    BATCH = 5
+    BATCH = 5,
+    SIDE = 35 /* of an image that makes a chain by itself */
 };
 
 /* A model with inputs "x" and perhaps "labels", outputs "y", "loss" and perhaps "middle". */
@@ -170,6 +171,19 @@ static coordconv_model *shared_net(coordconv_context *context)
     return m;
 }
 
+/* One image with a radius, and more outputs than a small map holds. */
+static coordconv_model *radius_net(coordconv_context *context)
+{
+    coordconv_model *m = begin(context);
+    coordconv_value h =
+        coordconv_model_input(m, "x", TEST_REAL, 4, (int64_t[]){ -1, SIDE, SIDE, 4 });
+
+    h = coordconv_model_tanh(m, conv(m, context, 4, 9, 0, h));
+    h = conv(m, context, 9, 40, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, h);
+    finish(m, conv(m, context, 40, 3, COORDCONV_COORDS_RADIUS, coordconv_model_relu(m, h)));
+    return m;
+}
+
 /* A batch norm, which in training needs all pixels, and a residual sum. */
 static coordconv_model *residual_net(coordconv_context *context)
 {
@@ -246,6 +260,7 @@ static const struct net {
     { "plain spread", plain_spread_net, 1, 2, { BATCH, 3 }, 0 },
     { "branched", branched_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 1 },
     { "shared", shared_net, 1, 4, { BATCH, HEIGHT, WIDTH, 8 }, 0 },
+    { "radius", radius_net, 1, 4, { 1, SIDE, SIDE, 4 }, 0 },
     { "residual", residual_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 0 },
     { "busy vector", busy_vector_net, 1, 2, { BATCH, 3 }, 1 },
     { "linear", linear_net, 1, 3, { BATCH, HEIGHT *WIDTH, 6 }, 0 },
@@ -324,7 +339,7 @@ static void check_bits(const char *name, const struct results *got, const struct
 static void bind_inputs(coordconv_plan *plan, coordconv_context *context, const struct net *net)
 {
     coordconv_tensor *x = test_tensor(context, net->ndim, net->x, 77);
-    coordconv_tensor *labels = test_labels(context, BATCH, HEIGHT * WIDTH, 78);
+    coordconv_tensor *labels = test_labels(context, net->x[0], HEIGHT * WIDTH, 78);
 
     check_ok(coordconv_plan_bind(plan, "x", x));
     if (net->make == spread_net)
@@ -341,11 +356,11 @@ static void keep_output(struct results *r, coordconv_plan *plan, const char *nam
     keep(r, name, FORWARD_BOUND, t);
 }
 
-static coordconv_plan *make_plan(coordconv_model *m, int32_t mode, int input_gradients,
-                                 int no_chains)
+static coordconv_plan *make_plan(coordconv_model *m, int64_t batch, int32_t mode,
+                                 int input_gradients, int no_chains)
 {
     const coordconv_plan_desc desc = {
-        .struct_size = sizeof desc, .mode = mode, .batch = BATCH, .input_gradients = input_gradients
+        .struct_size = sizeof desc, .mode = mode, .batch = batch, .input_gradients = input_gradients
     };
     coordconv_plan *plan = NULL;
 
@@ -357,7 +372,7 @@ static void run(coordconv_context *context, const struct net *net, int32_t mode,
                 int input_gradients, int no_chains, struct results *r)
 {
     coordconv_model *m = net->make(context);
-    coordconv_plan *plan = make_plan(m, mode, input_gradients, no_chains);
+    coordconv_plan *plan = make_plan(m, net->x[0], mode, input_gradients, no_chains);
     coordconv_tensor *t = NULL;
 
     if (no_chains)
@@ -467,7 +482,7 @@ static void any_split_of_a_batch(void **state)
 
         run(context, net, COORDCONV_INFERENCE, 0, 0, &all);
         check_ok(coordconv_plan_new(m, &desc, &plan));
-        for (int64_t n = 0; n < BATCH; n++) {
+        for (int64_t n = 0; n < net->x[0]; n++) {
             coordconv_tensor *x = test_tensor(context, net->ndim, net->x, 77), *one = NULL;
             coordconv_tensor *labels = test_labels(context, 1, 1, 78), *y = NULL;
 
@@ -478,7 +493,7 @@ static void any_split_of_a_batch(void **state)
             check_ok(coordconv_plan_run(plan));
             check_ok(coordconv_plan_output(plan, "y", &y));
             const int64_t count = coordconv_tensor_count(y);
-            assert_int_equal(count * BATCH, all.part[0].count);
+            assert_int_equal(count * net->x[0], all.part[0].count);
             assert_memory_equal(test_values(y), all.part[0].values + n * count,
                                 (size_t)count * sizeof(test_real));
             coordconv_tensor_unref(y);
@@ -498,9 +513,9 @@ static void arena_holds_no_inner_values(void **state)
 {
     coordconv_context *context = test_context(1, NULL, NULL);
     coordconv_model *m = spread_net(context);
-    coordconv_plan *chained = make_plan(m, COORDCONV_INFERENCE, 0, 0);
-    coordconv_plan *single = make_plan(m, COORDCONV_INFERENCE, 0, 1);
-    coordconv_plan *training = make_plan(m, COORDCONV_TRAINING, 0, 0);
+    coordconv_plan *chained = make_plan(m, BATCH, COORDCONV_INFERENCE, 0, 0);
+    coordconv_plan *single = make_plan(m, BATCH, COORDCONV_INFERENCE, 0, 1);
+    coordconv_plan *training = make_plan(m, BATCH, COORDCONV_TRAINING, 0, 0);
     int32_t in_arena = 0, gradients = 0;
     (void)state;
 
@@ -527,7 +542,7 @@ static void running_allocates_nothing(void **state)
     for (size_t i = 0; i < COUNT(nets); i++) {
         coordconv_context *context = test_context(1, &heap, NULL);
         coordconv_model *m = nets[i].make(context);
-        coordconv_plan *plan = make_plan(m, COORDCONV_TRAINING, 1, 0);
+        coordconv_plan *plan = make_plan(m, nets[i].x[0], COORDCONV_TRAINING, 1, 0);
 
         bind_inputs(plan, context, &nets[i]);
         const size_t before = atomic_load(&heap.calls);

@@ -199,6 +199,7 @@ static void internal_values_are_the_public_ones(void **state)
     enum {
         H = 7,
         W = 4,
+        PARTS = 3,
         ALL = 3 * H * W
     };
     float want[ALL];
@@ -206,7 +207,8 @@ static void internal_values_are_the_public_ones(void **state)
     (void)state;
 
     check_ok(coordconv_coords_fill(XYR, H, W, want, H * W, W, 1));
-    cconv_coords_values(XYR, H, W, got, H * W, W, 1);
+    for (int i = 0; i < PARTS; i++)
+        cconv_coords_values(XYR, i, PARTS, H, W, got, H * W, W, 1);
     for (int i = 0; i < ALL; i++)
         assert_true((float)got[i] == want[i]);
     assert_true(cconv_coords_axis(COORDCONV_COORDS_XY, 1, 4) == -1.0 / 3);

@@ -18,8 +18,8 @@
 #include "graph/compile.h"
 
 enum {
-    H = 6,
-    W = 5,
+    H = 9,
+    W = 10,
     C = 4,
     WIDTH = 20,                     /* of the wide layers */
     MOST_PRODUCTS = 9 * (WIDTH + 3) /* of one sum in any layer here */
@@ -550,7 +550,7 @@ static void compare_training(coordconv_context *context, coordconv_layer **layer
 
 static void compare_all(void compare(coordconv_context *, coordconv_layer **, coordconv_tensor *,
                                      const struct net_case *),
-                        size_t threads, int32_t winograd)
+                        size_t threads, int32_t winograd, size_t small_map)
 {
     const int64_t shape[4] = { 3, H, W, C };
     struct test_pool pool = { .threads = threads };
@@ -563,6 +563,7 @@ static void compare_all(void compare(coordconv_context *, coordconv_layer **, co
         coordconv_context *context = test_context((int32_t)threads, &heap, &pool);
         coordconv_tensor *x = test_tensor(context, 4, shape, 11);
         context->winograd = winograd;
+        context->small_map = small_map;
         make_layers(context, layer);
         compare(context, layer, x, &cases[i]);
         for (int k = 0; k < ALL_LAYERS; k++)
@@ -576,15 +577,19 @@ static void compare_all(void compare(coordconv_context *, coordconv_layer **, co
 static void inference_is_as_if_nothing_were_fused(void **state)
 {
     (void)state;
-    compare_all(compare_inference, 1, 0);
-    compare_all(compare_inference, 3, 4);
+    compare_all(compare_inference, 1, 0, CCONV_SMALL_MAP);
+    compare_all(compare_inference, 3, 4, CCONV_SMALL_MAP);
+    compare_all(compare_inference, 1, 0, 0);
+    compare_all(compare_inference, 3, 4, 0);
 }
 
 static void training_is_as_if_nothing_were_fused(void **state)
 {
     (void)state;
-    compare_all(compare_training, 1, 0);
-    compare_all(compare_training, 3, 4);
+    compare_all(compare_training, 1, 0, CCONV_SMALL_MAP);
+    compare_all(compare_training, 3, 4, CCONV_SMALL_MAP);
+    compare_all(compare_training, 1, 0, 0);
+    compare_all(compare_training, 3, 4, 0);
 }
 
 /* ---- any net ---- */

@@ -383,7 +383,7 @@ static void matches_plain_sums(void **state)
         pick_case(&c);
         cconv_real *weight = random_reals(c.weights);
 
-        assert_true(cconv_position(&c.corr, c.flags, c.scatter, tiles[i % 3], &p));
+        assert_true(cconv_position(&c.corr, c.flags, c.scatter, tiles[i % 3], CCONV_SMALL_MAP, &p));
         cconv_position_set(&p, &c.axis[0], &c.axis[1]);
         check_tiles(&p.y, (int64_t)tiles[i % 3]);
         check_tiles(&p.x, (int64_t)tiles[i % 3]);
@@ -404,10 +404,11 @@ static void says_what_it_cannot(void **state)
     (void)state;
 
     pick_case(&c);
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, 0, 1, &p));
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_RADIUS, 0, 1, &p));
+    assert_false(
+        cconv_position(&c.corr, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, 0, 1, 0, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_RADIUS, 0, 1, 0, &p));
     c.corr.stride[1] = 2;
-    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY, 1, 1, &p));
+    assert_false(cconv_position(&c.corr, COORDCONV_COORDS_XY, 1, 1, 0, &p));
 }
 
 int main(void)

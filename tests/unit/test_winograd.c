@@ -414,6 +414,97 @@ static void cutting_a_batch_does_not_change_bits(void **unused)
     coordconv_context_unref(context);
 }
 
+/* What the small image of c and its channels give to each big pixel, the bias included. */
+static void scatter_directly(const struct cconv_corr *c, const cconv_real *small,
+                             const cconv_real *w, const cconv_real *bias, wide *big)
+{
+    const int64_t k = c->kernel[0], h = (int64_t)c->big_h, width = (int64_t)c->big_w;
+
+    for (size_t i = 0; i < c->big_h * c->big_w * c->big_c; i++)
+        big[i] = bias[i % c->big_c];
+    for (size_t i = 0; i < c->small_h * c->small_w * (size_t)(k * k); i++) {
+        const int64_t tap = (int64_t)i % (k * k), pixel = (int64_t)i / (k * k);
+        const int64_t y = pixel / (int64_t)c->small_w * c->stride[0] - c->pad[0] + tap / k;
+        const int64_t x = pixel % (int64_t)c->small_w * c->stride[1] - c->pad[1] + tap % k;
+
+        if (y < 0 || y >= h || x < 0 || x >= width)
+            continue;
+        for (size_t s = 0; s < c->small_c; s++)
+            for (size_t b = 0; b < c->big_c; b++)
+                big[(size_t)(y * width + x) * c->big_c + b] +=
+                    (wide)small[(size_t)pixel * c->small_c + s] *
+                    (wide)w[s * c->weight_s + b * (size_t)(k * k) + (size_t)tap];
+    }
+}
+
+static void check_phases(const struct cconv_corr *c, int32_t winograd)
+{
+    const size_t outputs = c->big_h * c->big_w * c->big_c;
+    coordconv_context *context = context_for(COORDCONV_ISA_BEST, winograd, 2);
+    cconv_real *small = randoms(c->small_h * c->small_w * c->small_c);
+    cconv_real *w = randoms(c->small_c * c->weight_s), *bias = randoms(c->big_c);
+    cconv_real *got = randoms(outputs);
+    wide *want = malloc(outputs * sizeof *want);
+    void *packed = aligned(cconv_corr_scatter_packed(context, c));
+    void *scratch = aligned(cconv_corr_scatter_scratch(context, c));
+
+    assert_non_null(want);
+    scatter_directly(c, small, w, bias, want);
+    cconv_corr_scatter_pack(context, c, w, NULL, packed);
+    cconv_corr_scatter(context, c, packed, small, (struct cconv_corr_init){ .values = bias },
+                       CCONV_ACT_NONE, 0, got, scratch);
+    assert_true(largest_error(got, want, outputs) <
+                8 * EPSILON * (double)(c->small_c * (size_t)(c->kernel[0] * c->kernel[1])));
+    free(small);
+    free(w);
+    free(bias);
+    free(got);
+    free(want);
+    free(packed);
+    free(scratch);
+    coordconv_context_unref(context);
+}
+
+/* Kernels whose phases have 3x3 taps, near each other and too far apart, and narrow ones, whose
+ * phases are one pass; widths that are and are not multiples of the stride. */
+static void phases_of_strides_match_direct_sums(void **unused)
+{
+    static const struct {
+        int32_t kernel, stride, pad;
+        size_t small_c, big_c, side;
+    } layers[] = {
+        { 5, 2, 2, 20, 34, 26 }, { 6, 2, 2, 20, 34, 25 },  { 12, 4, 5, 9, 33, 40 },
+        { 15, 5, 7, 5, 40, 41 }, { 3, 2, 1, 16, 3, 32 },   { 3, 2, 1, 16, 3, 31 },
+        { 2, 2, 3, 11, 5, 19 },  { 7, 3, 0, 16, 1, 50 },   { 4, 3, 1, 16, 3, 33 },
+        { 5, 4, 2, 7, 2, 1 },    { 40, 2, 19, 2, 36, 60 },
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < CCONV_COUNT(layers); i++) {
+        const int32_t k = layers[i].kernel, s = layers[i].stride;
+        const size_t side = layers[i].side;
+        const size_t small = (side + (size_t)(2 * layers[i].pad - k)) / (size_t)s + 1;
+        const struct cconv_corr c = { .batch = 1,
+                                      .small_h = small,
+                                      .small_w = small,
+                                      .small_c = layers[i].small_c,
+                                      .big_h = side,
+                                      .big_w = side,
+                                      .big_c = layers[i].big_c,
+                                      .groups = 1,
+                                      .kernel = { k, k },
+                                      .stride = { s, s },
+                                      .dilation = { 1, 1 },
+                                      .pad = { layers[i].pad, layers[i].pad },
+                                      .weight_s = (layers[i].big_c + 2) * (size_t)(k * k) };
+
+        check_phases(&c, CCONV_WINOGRAD_BY_COST);
+        check_phases(&c, 0);
+        check_phases(&c, 2);
+        check_phases(&c, 4);
+    }
+}
+
 static size_t chosen(const coordconv_context *context, size_t batch, size_t channels, size_t side,
                      int32_t stride)
 {
@@ -469,6 +560,7 @@ int main(void)
         cmocka_unit_test(the_points_are_good_ones),
         cmocka_unit_test(threads_do_not_change_bits),
         cmocka_unit_test(cutting_a_batch_does_not_change_bits),
+        cmocka_unit_test(phases_of_strides_match_direct_sums),
         cmocka_unit_test(the_choice_depends_on_the_image_alone),
         cmocka_unit_test(direct_sums_forbid_tiles),
     };

@@ -76,6 +76,15 @@ static inline float32x4_t twice(float32x2_t v)
     return vcombine_f32(v, v);
 }
 
+#define CYCLE(v, n) cycle_4(v, n)
+
+static inline float32x4_t cycle_4(float32x4_t v, size_t n)
+{
+    if (n == 1)
+        return vdupq_n_f32(vgetq_lane_f32(v, 0));
+    return n == 2 ? twice(vget_low_f32(v)) : v;
+}
+
 /* p[0], p[0], p[1], p[1]; the first alone where there is one. */
 static inline float32x4_t each_twice(const float *p, size_t n)
 {

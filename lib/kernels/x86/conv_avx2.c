@@ -122,7 +122,15 @@ static inline void store_part_8(float *p, struct part_8 part, __m256 v)
 #define NAME(x) x##_8
 #include "kernels/x86/conv_template.h"
 
-#define COUNTING _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)
+#define COUNTING    _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)
+#define CYCLE(v, n) cycle_8(v, n)
+
+static inline __m256 cycle_8(__m256 v, size_t n)
+{
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+
+    return _mm256_permutevar8x32_ps(v, _mm256_and_si256(lane, _mm256_set1_epi32((int)n - 1)));
+}
 
 /* Two neighbours that travel as one double. */
 static inline double two_floats(const float *p)

@@ -62,7 +62,15 @@ static inline unsigned first_bits(size_t n, unsigned lanes)
 #define NAME(x) x##_16
 #include "kernels/x86/conv_template.h"
 
-#define COUNTING _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define COUNTING    _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define CYCLE(v, n) cycle_16(v, n)
+
+static inline __m512 cycle_16(__m512 v, size_t n)
+{
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+    return _mm512_permutexvar_ps(_mm512_and_si512(lane, _mm512_set1_epi32((int)n - 1)), v);
+}
 
 /* Two neighbours that travel as one double. */
 static inline double two_floats(const float *p)
@@ -112,13 +120,15 @@ static inline __m512 fold_by_16(const __m512 s[16])
                        fold_halves(fold_quarters(s + 8), fold_quarters(s + 12)));
 }
 
-/* Lane l: p[l >> shift], where that is below n. */
+/* Lane l: p[l >> shift], where that is below n; at most 8 are looked at, for a load of 16 would
+ * as a rule lie in two cache lines. */
 static inline __m512 repeat_16(const float *p, size_t n, unsigned shift)
 {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
-    return _mm512_permutexvar_ps(_mm512_srli_epi32(lane, shift),
-                                 _mm512_maskz_loadu_ps((__mmask16)first_bits(n, 16), p));
+    const __m256 v = _mm256_maskz_loadu_ps((__mmask8)first_bits(n, 8), p);
+
+    return _mm512_permutexvar_ps(_mm512_srli_epi32(lane, shift), _mm512_castps256_ps512(v));
 }
 
 #define VEC        __m512

@@ -76,11 +76,18 @@ static const float no_start[64];
 /* Pixels by which inputs and gradients are fetched before their turn: a tile
  * reads many pixels at once, and the gradients of one panel lie apart, where the
  * processor does not see a stream. A step fetches TILE inputs: all of them
- * where a pixel's run is its channels. */
+ * where a pixel's run is its channels. Where inputs are cached that is time lost,
+ * even if what is asked for is there: such calls have a loop without. */
 #define INPUTS_AHEAD    (2 * TILE)
 #define GRADIENTS_AHEAD 32
 
 #define NR              (VECTORS * LANES)
+
+/* Which tiles have a loop of their own where inputs are cached: those of most pixels. */
+#define HAS_CACHED(count) (VECTORS > 1 && (count) == TILE)
+
+/* Tiles of rows that are longer than one: they have more code of their own. */
+#define IS_LARGE(count) ((count) > TILE / 2)
 
 INLINE void NAME(parts)(PART part[VECTORS], size_t channels)
 {
@@ -199,7 +206,7 @@ INLINE void NAME(start)(VEC sum[][VECTORS], const PART part[VECTORS],
             NAME(start_affine)(sum, part, affine, first, whole, count);
             return;
         }
-        if (PARTS_ARE_FREE) {
+        if (PARTS_ARE_FREE && IS_LARGE(count)) {
             NAME(start_border)(sum, part, affine, first, init, stride, count);
             return;
         }
@@ -223,7 +230,8 @@ INLINE void NAME(forward_start)(VEC sum[][VECTORS], const PART part[VECTORS],
  * it, which the addressing modes reach with two registers. The compiler is not
  * to know how the pointers hang together, or it makes one a pixel and spills. */
 INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdiff_t stride,
-                                      const float *b, size_t length, const int count)
+                                      const float *b, size_t length, const int count,
+                                      const int cached)
 {
     const float *four[(TILE + 3) / 4];
     ptrdiff_t stride3 = 3 * stride;
@@ -242,10 +250,12 @@ INLINE const float *NAME(forward_run)(VEC sum[][VECTORS], const float *a, ptrdif
         for (int v = 0; v < VECTORS; v++)
             weight[v] = V(loadu_ps)(b + v * LANES);
         UNROLL
-        for (int v = 0; VECTORS > 1 && v < VECTORS; v++)
+        for (int v = 0; !cached && VECTORS > 1 && v < VECTORS; v++)
             __builtin_prefetch(b + WEIGHTS_AHEAD * NR + v * LANES);
-        __builtin_prefetch(ahead);
-        ahead += TILE;
+        if (!cached) {
+            __builtin_prefetch(ahead);
+            ahead += TILE;
+        }
         UNROLL
         for (int i = 0; i < count; i++) {
             const ptrdiff_t at = i % 4 == 3 ? stride3 : i % 4 * stride;
@@ -360,12 +370,18 @@ INLINE void NAME(forward_tile)(const struct cconv_panel_forward *p, const PART p
     VEC sum[TILE][VECTORS];
 
     NAME(forward_start)(sum, part, p, first, count);
-    for (size_t s = 0; s < p->segments; s++)
-        b = NAME(forward_run)(sum, a + p->offset[s], p->a_stride, b, p->segment_length, count);
+    if (HAS_CACHED(count) && p->cached)
+        for (size_t s = 0; s < p->segments; s++)
+            b = NAME(forward_run)(sum, a + p->offset[s], p->a_stride, b, p->segment_length, count,
+                                  1);
+    else
+        for (size_t s = 0; s < p->segments; s++)
+            b = NAME(forward_run)(sum, a + p->offset[s], p->a_stride, b, p->segment_length, count,
+                                  0);
     if (p->add != NULL)
         NAME(forward_add)(sum, part, p, first, count);
     NAME(activate)(sum, p->act, p->slope, count);
-    if (!p->stream) {
+    if (!IS_LARGE(count) || !p->stream) {
         NAME(forward_store)(sum, part, p, first, count);
         return;
     }
@@ -390,6 +406,18 @@ typedef void NAME(forward_tile_fn)(const struct cconv_panel_forward *p, const PA
 
 UP_TO(TILE, DEFINE_FORWARD)
 
+/* Fetch what the tile after this one starts from; the next call's starts follow this one's. */
+INLINE void NAME(fetch_starts)(const struct cconv_panel_forward *p, size_t first, size_t count)
+{
+    const float *init = p->init + (ptrdiff_t)(first + TILE) * p->init_stride;
+
+    for (size_t i = 0; i < count; i++, init += p->init_stride) {
+        UNROLL
+        for (int o = 0; o < NR; o += 16)
+            __builtin_prefetch(init + o);
+    }
+}
+
 /* Tiles end where a row of affine starts does. */
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
@@ -404,6 +432,8 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
         while (first < end) {
             const size_t count = next_tile(end - first, TILE);
 
+            if (p->init_far)
+                NAME(fetch_starts)(p, first, count);
             tile[tile_index(count)](p, part, first);
             first += count;
         }
@@ -576,6 +606,8 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
 #undef ADJACENT_ENTRY
 #undef SCATTERED_ENTRY
 #undef NR
+#undef HAS_CACHED
+#undef IS_LARGE
 #undef WEIGHTS_AHEAD
 #undef INPUTS_AHEAD
 #undef VEC

@@ -21,6 +21,7 @@
  *   V(op), part_of(n), LOAD_PART, STORE_PART, RELU, LEAKY, struct place
  *                       as for conv_template.h, which comes first
  *   COUNTING            lane l holds l
+ *   CYCLE(v, n)         lane l holds lane l % n of v; n divides LANES
  *
  * and anew for each panel, undefined again at the end of this file,
  *
@@ -43,44 +44,47 @@
 #ifndef CCONV_KERNELS_X86_GROUP_STORE
 #define CCONV_KERNELS_X86_GROUP_STORE
 
+/* Pixels by which gradients are fetched before their turn: few bytes each, they come from
+ * memory while inputs were copied to the second level. */
+#define GROUP_AHEAD 64
+
 /* Most results of a tile, with room to read the last vector. */
 #define GROUP_RESULTS (24 * 8 + LANES)
 
-/* A call, and what all its tiles share. Values of all channels come again and
- * again, so that a vector of them can begin at any channel. */
+/* A call, and what all its tiles share. */
 struct group_call {
     const struct cconv_panel_forward *p;
-    size_t nr, wrap; /* LANES % nr */
-    int dense;       /* pixels lie side by side, in all images */
-    float start[8 + 2 * LANES], down[8 + 2 * LANES], right[8 + 2 * LANES];
+    size_t nr;              /* divides LANES */
+    int dense;              /* pixels lie side by side, in all images */
+    int plain;              /* dense, all start from `start` and nothing is added */
+    VEC start, down, right; /* of as many pixels as fill a vector */
 };
 
-static void group_repeat(float *to, size_t nr, const float *values)
+/* Values of nr channels, again and again. */
+INLINE VEC group_repeat(size_t nr, const float *values)
 {
-    for (size_t i = 0, o = 0; i < nr + LANES; i++) {
-        to[i] = values == NULL ? 0.0F : values[o];
-        o = o + 1 < nr ? o + 1 : 0;
-    }
+    return values == NULL ? V(setzero_ps)() : CYCLE(LOAD_PART(values, part_of(nr)), nr);
 }
 
 static void group_begin(struct group_call *call, const struct cconv_panel_forward *p, size_t nr)
 {
     const ptrdiff_t stride = (ptrdiff_t)nr;
+    const int same = p->affine == NULL && (p->init == NULL || p->init_stride == 0);
 
     call->p = p;
     call->nr = nr;
-    call->wrap = LANES % nr;
     call->dense = p->channels == nr && p->c_stride == stride &&
                   (p->init == NULL || p->init_stride == 0 || p->init_stride == stride) &&
                   (p->add == NULL || p->add_stride == stride);
+    call->plain = call->dense && same && p->add == NULL && p->act != CCONV_ACT_LEAKY;
     if (!call->dense)
         return;
     if (p->affine != NULL) {
-        group_repeat(call->start, nr, p->affine->base);
-        group_repeat(call->down, nr, p->affine->down);
-        group_repeat(call->right, nr, p->affine->right);
-    } else if (p->init == NULL || p->init_stride == 0) {
-        group_repeat(call->start, nr, p->init);
+        call->start = group_repeat(nr, p->affine->base);
+        call->down = group_repeat(nr, p->affine->down);
+        call->right = group_repeat(nr, p->affine->right);
+    } else if (same) {
+        call->start = group_repeat(nr, p->init);
     }
 }
 
@@ -118,18 +122,16 @@ static void group_starts(const struct cconv_panel_forward *p, size_t nr, size_t 
 }
 
 /* Starts of the results from i on of pixels side by side in one row, of which
- * the first lies at `at`; turn is the channel of result i. */
-INLINE VEC group_plane(const struct group_call *call, const struct place *at, size_t i, size_t turn)
+ * the first lies at `at`. */
+INLINE VEC group_plane(const struct group_call *call, const struct place *at, size_t i)
 {
     const float share = 1.0F / (float)(ptrdiff_t)call->nr;
     const VEC number = V(add_ps)(V(set1_ps)((float)(ptrdiff_t)i + 0.5F), COUNTING);
     const VEC pixel = V(cvtepi32_ps)(V(cvttps_epi32)(V(mul_ps)(number, V(set1_ps)(share))));
     const VEC column = V(add_ps)(V(set1_ps)((float)(ptrdiff_t)at->column), pixel);
     const VEC row = V(set1_ps)((float)(ptrdiff_t)at->row);
-    const VEC start =
-        V(fmadd_ps)(row, V(loadu_ps)(call->down + turn), V(loadu_ps)(call->start + turn));
 
-    return V(fmadd_ps)(column, V(loadu_ps)(call->right + turn), start);
+    return V(fmadd_ps)(column, call->right, V(fmadd_ps)(row, call->down, call->start));
 }
 
 /* Where sums start. */
@@ -145,11 +147,10 @@ INLINE void group_row(const struct group_call *call, size_t first, size_t count,
                       const float *map, const enum group_from from, const enum cconv_activation act)
 {
     const struct cconv_panel_forward *p = call->p;
-    const size_t nr = call->nr, wrap = call->wrap, n = count * nr;
+    const size_t nr = call->nr, n = count * nr;
     const float *const add = p->add == NULL ? NULL : p->add + first * nr;
     const struct place at = from == GROUP_PLANE ? place_of(p->affine, first) : (struct place){ 0 };
     float *const c = p->c + first * nr;
-    size_t turn = 0;
 
     for (size_t i = 0; i < n; i += LANES) {
         const int whole = n - i >= LANES;
@@ -158,9 +159,9 @@ INLINE void group_row(const struct group_call *call, size_t first, size_t count,
         if (from == GROUP_MAP)
             start = whole ? V(loadu_ps)(map + i) : LOAD_PART(map + i, part_of(n - i));
         else if (from == GROUP_PLANE)
-            start = group_plane(call, &at, i, turn);
+            start = group_plane(call, &at, i);
         else
-            start = V(loadu_ps)(call->start + turn);
+            start = call->start;
         sum = V(add_ps)(start, V(loadu_ps)(total + i));
         if (add != NULL)
             sum = V(add_ps)(sum, LOAD_PART(add + i, part_of(n - i)));
@@ -169,7 +170,6 @@ INLINE void group_row(const struct group_call *call, size_t first, size_t count,
             V(storeu_ps)(c + i, sum);
         else
             STORE_PART(c + i, part_of(n - i), sum);
-        turn = turn + wrap < nr ? turn + wrap : turn + wrap - nr;
     }
 }
 
@@ -314,6 +314,34 @@ INLINE VEC NAME(fold)(const VEC *sum, int i, const int count)
     return FOLD(s);
 }
 
+/* Tiles that finish plain calls by themselves: the larger ones. Others are rare, and need not
+ * have code for it. */
+#define HAS_PLAIN(count) (3 * (count) >= 2 * TILE)
+
+/* group_finish where the call is plain, from and to registers. */
+INLINE void NAME(finish_plain)(const struct group_call *call, size_t first, VEC *total,
+                               const int count)
+{
+    const struct cconv_panel_forward *p = call->p;
+    float *const c = p->c + first * NR;
+
+    UNROLL
+    for (int i = 0; i < count * NR; i += LANES)
+        total[i / LANES] = V(add_ps)(call->start, total[i / LANES]);
+    if (p->act == CCONV_ACT_RELU) {
+        UNROLL
+        for (int i = 0; i < count * NR; i += LANES)
+            total[i / LANES] = RELU(total[i / LANES]);
+    }
+    UNROLL
+    for (int i = 0; i < count * NR; i += LANES) {
+        if (count * NR - i >= LANES)
+            V(storeu_ps)(c + i, total[i / LANES]);
+        else
+            STORE_PART(c + i, part_of((size_t)(count * NR) % LANES), total[i / LANES]);
+    }
+}
+
 INLINE void NAME(tile)(const struct group_call *call, size_t first, const int count)
 {
     const struct cconv_panel_forward *p = call->p;
@@ -321,7 +349,7 @@ INLINE void NAME(tile)(const struct group_call *call, size_t first, const int co
     const float *b = p->b;
     const REST rest = rest_of(p->segment_length % GROUP);
     _Alignas(64) float total[TILE * NR + LANES];
-    VEC sum[TILE][VECTORS];
+    VEC sum[TILE][VECTORS], folded[TILE * VECTORS / GROUP + 1];
 
     UNROLL
     for (int i = 0; i < count; i++) {
@@ -333,7 +361,14 @@ INLINE void NAME(tile)(const struct group_call *call, size_t first, const int co
         b = NAME(run)(sum, a + p->offset[s], p->a_stride, b, p->segment_length, rest, count);
     UNROLL
     for (int i = 0; i < count * VECTORS; i += GROUP)
-        V(storeu_ps)(total + i * LANES / GROUP, NAME(fold)(&sum[0][0], i, count * VECTORS));
+        folded[i / GROUP] = NAME(fold)(&sum[0][0], i, count * VECTORS);
+    if (HAS_PLAIN(count) && call->plain) {
+        NAME(finish_plain)(call, first, folded, count);
+        return;
+    }
+    UNROLL
+    for (int i = 0; i < count * VECTORS; i += GROUP)
+        V(storeu_ps)(total + i * LANES / GROUP, folded[i / GROUP]);
     group_finish(call, first, (size_t)count, total);
 }
 
@@ -372,11 +407,11 @@ typedef void NAME(tile_fn)(const struct group_call *call, size_t first);
     }
 #define FORWARD_ENTRY(n) NAME(forward_##n),
 
-UP_TO(TILE, DEFINE_FORWARD)
+EVEN_TO(TILE, DEFINE_FORWARD)
 
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
-    static NAME(tile_fn) *const tile[] = { UP_TO(TILE, FORWARD_ENTRY) };
+    static NAME(tile_fn) *const tile[] = { EVEN_TO(TILE, FORWARD_ENTRY) };
     struct group_call call;
     size_t first = 0;
 
@@ -388,9 +423,9 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
         NAME(tile_in_order)(&call, first);
 #endif
     while (first < p->pixels) {
-        const size_t count = next_tile(p->pixels - first, TILE);
+        const size_t count = next_even_tile(p->pixels - first, TILE);
 
-        tile[tile_index(count)](&call, first);
+        tile[even_index(count)](&call, first);
         first += count;
     }
 }
@@ -475,8 +510,10 @@ INLINE void NAME(grad_tile)(const struct cconv_panel_grad *p, const struct NAME(
             for (int j = 0; j < chains; j++, x += a_stride, g += g_stride)
                 NAME(grad_pixel)(sum + j * count, p, x, of, g, rest, count, place);
         }
-        for (; left > 0; left--, x += a_stride, g += g_stride)
+        for (; left > 0; left--, x += a_stride, g += g_stride) {
+            __builtin_prefetch(g + GROUP_AHEAD * g_stride);
             NAME(grad_pixel)(sum, p, x, of, g, rest, count, place);
+        }
     }
     UNROLL
     for (int i = 0; i < count; i++) {
@@ -615,6 +652,7 @@ static void NAME(grad)(const struct cconv_panel_grad *p)
 #undef SCATTERED_ENTRY
 #undef RESTS_ENTRY
 #undef NR
+#undef HAS_PLAIN
 #undef PACKED
 #undef VEC
 #undef LANES

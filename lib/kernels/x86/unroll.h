@@ -54,6 +54,16 @@ static inline size_t even_index(size_t count)
     return count == 1 ? 0 : (count + 1) / 2;
 }
 
+/* As next_tile, for counts that EVEN_TO lists. */
+static inline size_t next_even_tile(size_t left, size_t tile)
+{
+    const size_t tiles = (left + tile - 1) / tile, count = (left + tiles - 1) / tiles;
+
+    if (count == 1 || count % 2 == 0)
+        return count;
+    return tiles > 1 ? count + 1 : count - 1;
+}
+
 /* Two multiply-add units of four cycles latency want eight independent sums. */
 #define ENOUGH_SUMS 8
 

@@ -1,0 +1,16 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Print a public header as Doxygen wants it: the comment at the top becomes the page of the
+header, and a comment behind a member or an enumerator belongs to it."""
+import re
+import sys
+
+text = open(sys.argv[1], encoding='utf-8').read()
+name = re.search(r'^ \* ([a-z_0-9]+\.h) - (.*(?:\n \* .*)*)', text, re.M)
+text = text.replace('/* SPDX-License-Identifier: BSD-2-Clause\n', '/** @file\n', 1)
+if name:
+    text = text.replace(name.group(0), ' * @brief ' + name.group(2), 1)
+text = re.sub(r'^(    (?!\*)\S[^\n]*?[\w\])][,;]? +|    \S[^\n]*? = [^\n]*?,? +)/\* ', r'\1/**< ', text,
+              flags=re.M)
+text = text.replace(' .. ', ' \\.\\. ')  # else a brief description ends there
+sys.stdout.write(text)
