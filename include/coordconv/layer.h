@@ -5,8 +5,8 @@
  *
  * Activations are [N, H, W, C]. Weights are seen as PyTorch has them, [O, I,
  * KH, KW], coordinate channels after the data channels in the order x, y,
- * radius (coords.h). Parameters are float32 tensors the layer owns; reading and
- * writing them through coordconv_layer_parameter() is how weights get in and out.
+ * radius, whatever grid they are made by (coords.h). Parameters are float32 tensors the layer owns;
+ * reading and writing them through coordconv_layer_parameter() is how weights get in and out.
  *
  * Thread safety: a layer may be read (forward, backward, copies of parameters)
  * by any number of threads at once; while its parameters change, including the
@@ -50,6 +50,9 @@ typedef struct coordconv_conv2d_desc {
     int32_t no_bias;   /* 1: no bias; default 0 */
     int32_t init;      /* COORDCONV_INIT_* of the weight; default he_normal. The bias starts at 0 */
     double init_value; /* for COORDCONV_INIT_CONSTANT */
+    /* How places become coordinates, copied during the call; default NULL: this library's own way,
+     * or with COORDCONV_COORDS_PIXEL pixels. Files keep parameters only, not this */
+    const coordconv_grid_desc *grid;
 } coordconv_conv2d_desc;
 
 /**
@@ -64,6 +67,39 @@ typedef struct coordconv_conv2d_desc {
  */
 COORDCONV_API coordconv_status coordconv_conv2d_new(coordconv_context *context,
                                                     const coordconv_conv2d_desc *desc,
+                                                    coordconv_layer **out);
+
+/**
+ * A convolution of signals: [N, L, C] to [N, OL, O], with OL as one axis of
+ * coordconv_conv2d_desc. Its one coordinate is x, along L (COORDCONV_COORDS_X); the radius is that
+ * of x alone.
+ */
+typedef struct coordconv_conv1d_desc {
+    uint32_t struct_size;
+    uint32_t coords;                 /* COORDCONV_COORDS_X, _RADIUS, _PIXEL; default none */
+    int32_t in_channels;             /* C, at least 1; coordinates not counted; no default */
+    int32_t out_channels;            /* O, at least 1; no default */
+    int32_t kernel;                  /* 1 .. 1024 samples; no default */
+    int32_t stride;                  /* 1 .. 1024; default 1 */
+    int32_t dilation;                /* 1 .. 1024; default 1 */
+    int32_t padding;                 /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */
+    int32_t pads[2];                 /* before, behind, 0 .. 65535; default 0; 0 with SAME */
+    int32_t groups;                  /* divides C and O; default 1. With coordinates only 1 */
+    int32_t no_bias;                 /* 1: no bias; default 0 */
+    int32_t init;                    /* COORDCONV_INIT_* of the weight; default he_normal */
+    uint32_t reserved;               /* 0 */
+    double init_value;               /* for COORDCONV_INIT_CONSTANT */
+    const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc */
+} coordconv_conv1d_desc;
+
+/**
+ * Make a convolution of signals. Parameters: "weight" [O, C / groups + coordinate channels,
+ * kernel] and, unless no_bias, "bias" [O]. Since 0.1.
+ *
+ * Returns as coordconv_conv2d_new; COORDCONV_ERR_INVALID for coordinates with a y, too.
+ */
+COORDCONV_API coordconv_status coordconv_conv1d_new(coordconv_context *context,
+                                                    const coordconv_conv1d_desc *desc,
                                                     coordconv_layer **out);
 
 /**
@@ -87,6 +123,7 @@ typedef struct coordconv_conv_transpose2d_desc {
     int32_t no_bias;           /* 1: no bias; default 0 */
     int32_t init;              /* COORDCONV_INIT_* of the weight; default he_normal */
     double init_value;         /* for COORDCONV_INIT_CONSTANT */
+    const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc */
 } coordconv_conv_transpose2d_desc;
 
 /**
@@ -179,6 +216,16 @@ COORDCONV_API coordconv_status coordconv_layer_parameter(const coordconv_layer *
 COORDCONV_API uint32_t coordconv_layer_coords(const coordconv_layer *layer);
 
 /**
+ * The grid that the coordinates of a convolution or transposed convolution are made by, defaults
+ * filled in. out->struct_size is set by the caller and says how much of it is written. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_STATE (a layer without
+ * coordinates) or COORDCONV_ERR_ABI.
+ */
+COORDCONV_API coordconv_status coordconv_layer_grid(const coordconv_layer *layer,
+                                                    coordconv_grid_desc *out);
+
+/**
  * Make a copy of a convolution or transposed convolution that sees other
  * coordinates: the weights of channels both have are copied, new coordinate
  * channels start at zero, so the output is the same bit for bit until the copy
@@ -186,8 +233,8 @@ COORDCONV_API uint32_t coordconv_layer_coords(const coordconv_layer *layer);
  *
  * Dropping a channel is possible only while its weights are all zero: otherwise
  * the function of the layer would change, and the call fails and names the
- * channel and its largest weight. PIXEL and [-1, 1] coordinates count as
- * different channels. Since 0.1.
+ * channel and its largest weight. PIXEL and other coordinates count as
+ * different channels; but for the flag PIXEL the copy has the grid of the layer. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, no convolution, unknown
  * flags, a channel that is in use), COORDCONV_ERR_UNSUPPORTED (groups) or

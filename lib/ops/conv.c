@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "core/coords.h"
+#include "ops/channels.h"
 #include "ops/pointwise.h"
 #include "ops/position.h"
 #include "ops/sums.h"
@@ -29,109 +29,6 @@
 enum {
     FEW_PRODUCTS = 16
 };
-
-/* Coordinates not worth another thread, and tasks where they are. */
-enum {
-    FEW_PIXELS = 32 * 1024,
-    CHANNELS_TASKS = 8
-};
-
-/* Big and small image of the data part along one axis, SAME pads filled in. */
-static struct cconv_window axis_window(const struct cconv_conv_attr *a, int axis, int64_t in)
-{
-    struct cconv_window w = { .in = in,
-                              .kernel = a->kernel[axis],
-                              .stride = a->stride[axis],
-                              .dilation = a->dilation[axis],
-                              .before = a->pads[axis],
-                              .after = a->pads[axis + 2] };
-    const int64_t reach = (int64_t)w.dilation * (w.kernel - 1) + 1;
-
-    if (!a->transposed) {
-        cconv_window_slide(&w, a->same);
-        return w;
-    }
-    w.out = a->same ? in * w.stride
-                    : (in - 1) * w.stride - w.before - w.after + reach + a->output_padding[axis];
-    if (a->same) { /* the pads of the convolution that goes the other way */
-        struct cconv_window back = w;
-
-        back.in = w.out;
-        cconv_window_slide(&back, 1);
-        w.before = back.before;
-        w.after = back.after;
-    }
-    return w;
-}
-
-static coordconv_status infer(struct cconv_app *app)
-{
-    const struct cconv_conv_attr *a = &app->attr->conv;
-    struct cconv_window y, x;
-    struct cconv_shape_text text;
-    coordconv_status st = cconv_app_check_image(app);
-
-    if (st != COORDCONV_OK)
-        return st;
-    if (app->in[0].dim[3] != a->in_channels)
-        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-                          "%s: input %s has %lld channels, the layer takes %d", app->op->name,
-                          cconv_shape_print(&app->in[0], &text), (long long)app->in[0].dim[3],
-                          a->in_channels);
-    y = axis_window(a, 0, app->in[0].dim[1]);
-    x = axis_window(a, 1, app->in[0].dim[2]);
-    if (y.out < 1 || x.out < 1)
-        return cconv_fail(
-            CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-            "%s: kernel %dx%d (dilation %d, %d) does not fit the padded input %lldx%lld",
-            app->op->name, y.kernel, x.kernel, y.dilation, x.dilation,
-            (long long)(y.in + y.before + y.after), (long long)(x.in + x.before + x.after));
-    if (y.out > INT32_MAX || x.out > INT32_MAX)
-        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-                          "%s: output %lldx%lld is too large", app->op->name, (long long)y.out,
-                          (long long)x.out);
-    app->out = (struct cconv_shape){ 4, { app->in[0].dim[0], y.out, x.out, a->out_channels } };
-    return COORDCONV_OK;
-}
-
-void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g)
-{
-    const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_shape *in = &app->in[0], *out = &app->out;
-    const struct cconv_shape *big = a->transposed ? out : in, *small = a->transposed ? in : out;
-    const size_t plane = cconv_conv_plane(a), groups = (size_t)a->groups;
-    const size_t coords = (size_t)a->coord_channels;
-    struct cconv_corr *d = &g->data;
-
-    *d = (struct cconv_corr){ .batch = (size_t)in->dim[0],
-                              .small_h = (size_t)small->dim[1],
-                              .small_w = (size_t)small->dim[2],
-                              .small_c = (size_t)small->dim[3],
-                              .big_h = (size_t)big->dim[1],
-                              .big_w = (size_t)big->dim[2],
-                              .big_c = (size_t)big->dim[3],
-                              .groups = groups };
-    for (int i = 0; i < 2; i++) {
-        d->kernel[i] = a->kernel[i];
-        d->stride[i] = a->stride[i];
-        d->dilation[i] = a->dilation[i];
-        d->pad[i] = axis_window(a, i, in->dim[1 + i]).before;
-    }
-    /* Coordinates follow the data on the input's axis of the weights. */
-    d->weight_s = (d->big_c / groups + (a->transposed ? 0 : coords)) * plane;
-    g->coords = *d;
-    g->coords.batch = 1;
-    if (a->transposed)
-        g->coords.small_c = coords;
-    else
-        g->coords.big_c = coords;
-    g->coord_weights = a->transposed ? d->small_c * d->weight_s : d->big_c * plane;
-    g->channel_weights = a->transposed ? d->weight_s : plane;
-    g->in_image = cconv_shape_span(in, 1, 4);
-    g->out_image = cconv_shape_span(out, 1, 4);
-    g->coord_image = cconv_size_mul(cconv_shape_span(in, 1, 3), coords);
-    g->pixels = cconv_shape_span(out, 1, 3);
-}
 
 static size_t map_packed(const struct cconv_app *app, const struct cconv_corr *c)
 {
@@ -157,6 +54,8 @@ struct packed {
     int has_plane, has_map, has_channels, shares;
     size_t rest, rest_first;
     struct cconv_position position;
+    struct cconv_place place; /* what the coordinates are made for */
+    int placed;               /* 0: for none as a whole */
 };
 
 static size_t add_bytes(size_t *end, size_t bytes)
@@ -251,7 +150,7 @@ static void lay_out_coords(const struct cconv_app *app, const struct cconv_conv_
     const struct cconv_conv_attr *a = &app->attr->conv;
 
     p->has_plane = has_plane(app, g, &p->position);
-    p->rest_first = p->has_plane ? 2 : 0;
+    p->rest_first = p->has_plane ? (size_t)(p->position.has_x + p->position.has_y) : 0;
     p->rest = (size_t)a->coord_channels - p->rest_first;
     p->shares = shares(app, g, p);
     p->has_map =
@@ -317,6 +216,30 @@ static struct cconv_corr gradient_of(const struct cconv_app *app,
     return shares_gradient(app, g, p) ? with_rest(app, g, p) : g->data;
 }
 
+/* The coordinate weights as `rows` runs of `length`, `step` elements apart. */
+struct coord_rows {
+    size_t rows, length, step;
+};
+
+static struct coord_rows coord_rows(const struct cconv_app *app,
+                                    const struct cconv_conv_geometry *g)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const size_t channels = (size_t)a->coord_channels;
+
+    if (a->transposed)
+        return (struct coord_rows){ 1, cconv_size_mul(channels, g->data.weight_s), 0 };
+    return (struct coord_rows){ (size_t)a->out_channels,
+                                cconv_size_mul(channels, cconv_conv_plane(a)), g->data.weight_s };
+}
+
+static size_t coord_bytes(const struct cconv_app *app, const struct cconv_conv_geometry *g)
+{
+    const struct coord_rows r = coord_rows(app, g);
+
+    return cconv_size_align(cconv_size_mul(cconv_size_mul(r.rows, r.length), sizeof(cconv_real)));
+}
+
 static void space(const struct cconv_app *app, struct cconv_space *s)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
@@ -343,10 +266,12 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
     if (p.has_plane)
         s->backward = CCONV_MAX(
             s->backward, cconv_position_grad_scratch(app->context, &p.position, g.data.batch));
-    if (p.rest > 0 && !shares_gradient(app, &g, &p)) {
+    if (p.rest > 0)
         s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &rest));
+    if (p.rest > 0 && !shares_gradient(app, &g, &p))
         s->backward = cconv_size_add(s->backward, sum_image_bytes(&g));
-    }
+    if (a->coord_channels > 0 && g.data.batch > 1)
+        s->backward = cconv_size_add(s->backward, coord_bytes(app, &g));
 }
 
 static void *at(const struct cconv_run *run, size_t offset)
@@ -400,48 +325,80 @@ static struct cconv_corr_init plain_start(const struct cconv_app *app, const str
     return init;
 }
 
-struct channels {
-    uint32_t flags;
-    int64_t height, width;
-    cconv_real *values;
-};
-
-static void channels_task(void *arg, size_t task, size_t slot)
+static struct cconv_place whole_of(const struct cconv_app *app)
 {
-    const struct channels *c = arg;
-    const int64_t n = coordconv_coords_channels(c->flags);
+    const struct cconv_shape in = cconv_conv_image(app, &app->in[0]);
 
-    (void)slot;
-    cconv_coords_values(c->flags, (int64_t)task, CHANNELS_TASKS, c->height, c->width, c->values, 1,
-                        c->width * n, n);
+    return (
+        struct cconv_place){ .step_y = 1, .step_x = 1, .height = in.dim[1], .width = in.dim[2] };
 }
 
-/* Coordinates of the input's canvas, side by side. */
-static void fill_channels(const struct cconv_app *app, uint32_t flags, cconv_real *values)
+/* Coordinates `coords` of the input's canvas, side by side. */
+static void fill_channels(const struct cconv_app *app, const struct cconv_place *place,
+                          uint32_t coords, cconv_real *values)
 {
-    struct channels c = { flags, app->in[0].dim[1], app->in[0].dim[2], values };
+    const struct cconv_shape in = cconv_conv_image(app, &app->in[0]);
+    const struct cconv_channels channels = { .coords = coords,
+                                             .line = app->attr->conv.line,
+                                             .grid = app->attr->conv.grid,
+                                             .place = *place,
+                                             .height = in.dim[1],
+                                             .width = in.dim[2] };
 
-    if (c.height * c.width > FEW_PIXELS) {
-        cconv_parallel_run(&app->context->parallel, channels_task, &c, CHANNELS_TASKS);
-        return;
-    }
-    for (size_t i = 0; i < CHANNELS_TASKS; i++)
-        channels_task(&c, i, 0);
+    cconv_channels_fill(app->context, &channels, values);
 }
 
-/* The share of the other coordinates in a whole map, and what else is not there yet of it. */
-static void prepare_rest(const struct cconv_app *app, const struct cconv_run *run,
-                         const struct cconv_conv_geometry *g, const struct packed *p,
-                         const cconv_real *weight)
+/* Coordinates themselves: axes of the formula, and channels. */
+static void place_channels(const struct cconv_app *app, const struct cconv_run *run,
+                           struct packed *p, const struct cconv_place *place)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_corr rest = rest_of(g, p, a->transposed);
-    struct cconv_corr_affine plane;
+    const uint32_t axes = COORDCONV_COORDS_XY | COORDCONV_COORDS_X | COORDCONV_COORDS_Y;
+    const struct cconv_axis y = cconv_axis_y(&a->grid, place), x = cconv_axis_x(&a->grid, place);
 
-    pack(app, &rest, a->transposed, weight + p->rest_first * g->channel_weights,
-         at(run, p->rest_weights));
+    if (p->has_plane)
+        cconv_position_set(&p->position, &y, &x);
+    if (p->has_channels && p->channels != p->rest_channels)
+        fill_channels(app, place, a->coords, at(run, p->channels));
+    if (p->rest > 0)
+        fill_channels(app, place, p->has_plane ? a->coords & ~axes : a->coords,
+                      at(run, p->rest_channels));
+}
+
+/* What sums start from: the formula and what there is of a map, bias included; and in a whole
+ * map the share of the other coordinates. */
+static void place_starts(const struct cconv_app *app, const struct cconv_run *run,
+                         const struct packed *p)
+{
+    const cconv_real *weight = cconv_layer_values(app->layer, 0);
+    struct cconv_corr_affine plane;
+    struct cconv_conv_geometry g;
+    struct cconv_corr rest;
+
+    cconv_conv_geometry(app, &g);
+    if (p->has_plane)
+        cconv_position_fill(app->context, &p->position, weight + g.coord_weights, app->scale,
+                            bias_values(app), at(run, p->plane), at(run, p->map), run->scratch);
+    if (p->rest == 0 || p->shares)
+        return;
+    rest = rest_of(&g, p, app->attr->conv.transposed);
     apply(app, &rest, at(run, p->rest_weights), at(run, p->rest_channels),
           plain_start(app, run, p, &plane), CCONV_ACT_NONE, at(run, p->map), run->scratch);
+}
+
+static void place(const struct cconv_app *app, const struct cconv_run *run,
+                  const struct cconv_place *place, int backward)
+{
+    struct packed *p = run->packed;
+    const struct cconv_place where = place != NULL ? *place : whole_of(app);
+
+    if (app->attr->conv.coord_channels == 0 || (p->placed && cconv_place_same(&p->place, &where)))
+        return;
+    place_channels(app, run, p, &where);
+    p->placed = !backward;
+    p->place = where;
+    if (!backward)
+        place_starts(app, run, p);
 }
 
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
@@ -449,28 +406,25 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     const struct cconv_conv_attr *a = &app->attr->conv;
     const cconv_real *weight = cconv_layer_values(app->layer, 0);
     struct cconv_conv_geometry g;
-    struct cconv_corr data;
+    struct cconv_corr data, rest;
     struct packed p;
 
     cconv_conv_geometry(app, &g);
     p = lay_out(app, &g);
     data = data_of(app, &g, &p);
+    rest = rest_of(&g, &p, a->transposed);
     *(struct packed *)run->packed = p;
     if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
-    if (p.has_channels && p.channels != p.rest_channels)
-        fill_channels(app, a->coords, at(run, p.channels));
-    if (p.rest > 0)
-        fill_channels(app, a->coords & ~(uint32_t)(p.has_plane ? COORDCONV_COORDS_XY : 0),
-                      at(run, p.rest_channels));
-    if ((run->leave_out & CCONV_PASS_FORWARD) != 0)
+    if ((run->leave_out & CCONV_PASS_FORWARD) != 0) {
+        place(app, run, NULL, 1);
         return;
+    }
     pack(app, &data, a->transposed, weight, at(run, p.forward));
-    if (p.has_plane)
-        cconv_position_fill(app->context, &p.position, weight + g.coord_weights, app->scale,
-                            bias_values(app), at(run, p.plane), at(run, p.map), run->scratch);
     if (p.rest > 0 && !p.shares)
-        prepare_rest(app, run, &g, &p, weight + g.coord_weights);
+        pack(app, &rest, a->transposed, weight + g.coord_weights + p.rest_first * g.channel_weights,
+             at(run, p.rest_weights));
+    place(app, run, NULL, 0);
 }
 
 /* What sums start from; *plane is room for a formula. */
@@ -486,7 +440,46 @@ static struct cconv_corr_init start_of(const struct cconv_app *app, const struct
     return init;
 }
 
-static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+/* Some images of a run, as an application and a run of their own. */
+struct part {
+    struct cconv_app app;
+    struct cconv_run run;
+    struct cconv_shape in;
+    const void *x[1];
+    cconv_real *dparam[2];
+};
+
+static void take_part(const struct cconv_app *app, const struct cconv_run *run,
+                      const struct cconv_conv_geometry *g, size_t first, size_t count,
+                      struct part *part)
+{
+    part->app = *app;
+    part->run = *run;
+    part->in = app->in[0];
+    part->in.dim[0] = part->app.out.dim[0] = (int64_t)count;
+    part->app.in = &part->in;
+    part->x[0] = (const cconv_real *)run->x[0] + first * g->in_image;
+    part->run.x = part->x;
+    part->run.places = run->places + first;
+    if (run->add != NULL)
+        part->run.add = run->add + first * g->out_image;
+    if (run->y != NULL)
+        part->run.y = run->y + first * g->out_image;
+    if (run->dy != NULL)
+        part->run.dy = run->dy + first * g->out_image;
+}
+
+/* How many images from the first on lie alike. */
+static size_t alike(const struct cconv_place *places, size_t count)
+{
+    size_t n = 1;
+
+    while (n < count && cconv_place_same(&places[n], &places[0]))
+        n++;
+    return n;
+}
+
+static void forward_images(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct packed *p = run->packed;
     struct cconv_corr_affine plane;
@@ -498,6 +491,26 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
     data = data_of(app, &g, p);
     data.shared_values = at(run, p->rest_channels);
     apply(app, &data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const size_t batch = (size_t)app->in[0].dim[0];
+    struct cconv_conv_geometry g;
+
+    if (run->places == NULL) {
+        forward_images(app, run);
+        return COORDCONV_OK;
+    }
+    cconv_conv_geometry(app, &g);
+    for (size_t first = 0, count; first < batch; first += count) {
+        struct part part;
+
+        count = alike(run->places + first, batch - first);
+        take_part(app, run, &g, first, count, &part);
+        place(&part.app, &part.run, part.run.places, 0);
+        forward_images(&part.app, &part.run);
+    }
     return COORDCONV_OK;
 }
 
@@ -512,7 +525,7 @@ static void weight_gradient(const struct cconv_app *app, const struct cconv_corr
         cconv_corr_grad(app->context, c, dout, in, dweight, scratch);
 }
 
-/* The gradients of the weights of coordinates without a formula, unless made already.
+/* The gradients of the weights of coordinates without a formula.
  * Returns the sum over the batch, which replaces dy, and sets *batch to 1. */
 static const cconv_real *rest_gradient(const struct cconv_app *app, const struct cconv_run *run,
                                        const struct cconv_conv_geometry *g, const struct packed *p,
@@ -520,30 +533,31 @@ static const cconv_real *rest_gradient(const struct cconv_app *app, const struct
 {
     const struct cconv_corr rest = rest_of(g, p, app->attr->conv.transposed);
     const cconv_real *sum = run->dy;
+    char *scratch = run->scratch;
 
-    if (p->rest == 0 || shares_gradient(app, g, p))
-        return sum;
     if (*batch > 1) {
         cconv_sum_batch(app->context, *batch, g->out_image, run->dy, run->scratch);
         sum = run->scratch;
+        scratch += sum_image_bytes(g);
         *batch = 1;
     }
     weight_gradient(app, &rest, at(run, p->rest_channels), sum,
                     run->dparam[0] + g->coord_weights + p->rest_first * g->channel_weights,
-                    (char *)run->scratch + sum_image_bytes(g));
+                    scratch);
     return sum;
 }
 
-/* Gradients of the coordinate weights and the bias. */
+/* Gradients of the coordinate weights and the bias; without those of coordinates without a
+ * formula where they are made with the data's. */
 static void position_gradient(const struct cconv_app *app, const struct cconv_run *run,
-                              const struct cconv_conv_geometry *g, const struct packed *p)
+                              const struct cconv_conv_geometry *g, const struct packed *p, int rest)
 {
     cconv_real *bias = app->attr->conv.bias ? run->dparam[1] : NULL;
     const cconv_real *dy = run->dy;
     char *scratch = run->scratch;
     size_t batch = g->data.batch;
 
-    if (run->dparam[0] != NULL)
+    if (run->dparam[0] != NULL && rest)
         dy = rest_gradient(app, run, g, p, &batch);
     if (dy == (const cconv_real *)run->scratch)
         scratch += sum_image_bytes(g);
@@ -555,19 +569,75 @@ static void position_gradient(const struct cconv_app *app, const struct cconv_ru
                          bias, scratch);
 }
 
+/* sum += gradients, or where `back` gradients = sum. */
+static void add_coord_rows(const struct coord_rows *r, cconv_real *sum, cconv_real *gradients,
+                           int back)
+{
+    for (size_t i = 0; i < r->rows; i++, sum += r->length, gradients += r->step) {
+        if (back)
+            memcpy(gradients, sum, r->length * sizeof *sum);
+        for (size_t k = 0; k < r->length && !back; k++)
+            sum[k] += gradients[k];
+    }
+}
+
+/* Images that lie each in a way of their own: one by one, the gradients added up. */
+static void gradient_one_by_one(const struct cconv_app *app, const struct cconv_run *run,
+                                const struct cconv_conv_geometry *g, const struct packed *p)
+{
+    const struct coord_rows rows = coord_rows(app, g);
+    cconv_real *sum = run->scratch, *gradients = run->dparam[0] + g->coord_weights;
+
+    memset(sum, 0, rows.rows * rows.length * sizeof *sum);
+    for (size_t n = 0; n < g->data.batch; n++) {
+        struct cconv_conv_geometry one;
+        struct part part;
+
+        take_part(app, run, g, n, 1, &part);
+        part.dparam[0] = run->dparam[0];
+        part.dparam[1] = NULL;
+        part.run.dparam = part.dparam;
+        part.run.scratch = (char *)run->scratch + coord_bytes(app, g);
+        cconv_conv_geometry(&part.app, &one);
+        place(&part.app, &part.run, part.run.places, 1);
+        position_gradient(&part.app, &part.run, &one, p, p->rest > 0);
+        add_coord_rows(&rows, sum, gradients, 0);
+    }
+    add_coord_rows(&rows, sum, gradients, 1);
+    if (app->attr->conv.bias && run->dparam[1] != NULL)
+        cconv_sum_pixels(app->context, g->data.batch * g->pixels,
+                         (size_t)app->attr->conv.out_channels, run->dy, run->dparam[1],
+                         (char *)run->scratch + coord_bytes(app, g));
+}
+
+/* All gradients of parameters, of images that lie alike. */
+static void gradient_together(const struct cconv_app *app, const struct cconv_run *run,
+                              const struct cconv_conv_geometry *g, const struct packed *p)
+{
+    struct cconv_corr data = gradient_of(app, g, p);
+
+    data.shared_values = at(run, p->rest_channels);
+    if (run->places != NULL)
+        place(app, run, run->places, 1);
+    if (run->dparam[0] != NULL)
+        weight_gradient(app, &data, run->x[0], run->dy, run->dparam[0], run->scratch);
+    position_gradient(app, run, g, p, p->rest > 0 && !shares_gradient(app, g, p));
+}
+
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr_init none = { .values = NULL };
     const struct packed *p = run->packed;
     struct cconv_conv_geometry g;
-    struct cconv_corr data;
 
     cconv_conv_geometry(app, &g);
-    data = gradient_of(app, &g, p);
-    data.shared_values = at(run, p->rest_channels);
-    if (run->dparam[0] != NULL)
-        weight_gradient(app, &data, run->x[0], run->dy, run->dparam[0], run->scratch);
-    position_gradient(app, run, &g, p);
+    if (run->dparam[0] == NULL || run->places == NULL ||
+        alike(run->places, g.data.batch) == g.data.batch) {
+        gradient_together(app, run, &g, p);
+    } else {
+        weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);
+        gradient_one_by_one(app, run, &g, p);
+    }
     if (run->dx[0] == NULL)
         return;
     if (app->attr->conv.transposed)
@@ -632,22 +702,38 @@ static const struct cconv_pointwise pointwise = {
     .gather = cconv_dense_gather,
 };
 
-const struct cconv_op cconv_op_conv2d = {
-    .name = "conv2d",
+const struct cconv_op cconv_op_conv1d = {
+    .name = "conv1d",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = infer,
+    .infer = cconv_conv_infer,
     .space = space,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .place = place,
+    .carry = cconv_conv_carry,
+    .pointwise = &pointwise,
+};
+const struct cconv_op cconv_op_conv2d = {
+    .name = "conv2d",
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
+    .infer = cconv_conv_infer,
+    .space = space,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .place = place,
+    .carry = cconv_conv_carry,
     .pointwise = &pointwise,
 };
 const struct cconv_op cconv_op_conv_transpose2d = {
     .name = "conv_transpose2d",
     .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = infer,
+    .infer = cconv_conv_infer,
     .space = space,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .place = place,
+    .carry = cconv_conv_carry,
 };

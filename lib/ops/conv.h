@@ -20,6 +20,14 @@ struct cconv_conv_geometry {
     size_t pixels;              /* output pixels of one image */
 };
 
+/* Of an application's input or output [N, H, W, C], also where it is a line [N, L, C]. */
+struct cconv_shape cconv_conv_image(const struct cconv_app *app, const struct cconv_shape *s);
+
+/* The hooks of op.h. */
+coordconv_status cconv_conv_infer(struct cconv_app *app);
+int cconv_conv_carry(const struct cconv_app *app, const struct cconv_place *in,
+                     struct cconv_place *out);
+
 /* From attributes and input shape; app->out must be known. */
 void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g);
 

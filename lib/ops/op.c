@@ -22,24 +22,33 @@ coordconv_status cconv_app_check_real(const struct cconv_app *app, int32_t first
     return COORDCONV_OK;
 }
 
-coordconv_status cconv_app_check_image(const struct cconv_app *app)
+static coordconv_status check_axes(const struct cconv_app *app, int32_t ndim, const char *what)
 {
     const coordconv_status st = cconv_app_check_real(app, 0, 1);
     struct cconv_shape_text text;
 
     if (st != COORDCONV_OK)
         return st;
-    if (app->in[0].ndim != 4)
-        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-                          "%s: input %s is not an image [N, H, W, C]", app->op->name,
-                          cconv_shape_print(&app->in[0], &text));
-    for (int32_t i = 0; i < 4; i++) {
+    if (app->in[0].ndim != ndim)
+        return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE, "%s: input %s is not %s",
+                          app->op->name, cconv_shape_print(&app->in[0], &text), what);
+    for (int32_t i = 0; i < ndim; i++) {
         if (app->in[0].dim[i] < 1)
             return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
                               "%s: axis %d of input %s is empty", app->op->name, (int)i,
                               cconv_shape_print(&app->in[0], &text));
     }
     return COORDCONV_OK;
+}
+
+coordconv_status cconv_app_check_image(const struct cconv_app *app)
+{
+    return check_axes(app, 4, "an image [N, H, W, C]");
+}
+
+coordconv_status cconv_app_check_line(const struct cconv_app *app)
+{
+    return check_axes(app, 3, "a signal [N, L, C]");
 }
 
 coordconv_status cconv_app_check_same(const struct cconv_app *app)
@@ -60,6 +69,20 @@ coordconv_status cconv_app_infer_like(struct cconv_app *app)
     if (st == COORDCONV_OK)
         app->out = app->in[0];
     return st;
+}
+
+/* With s the stride, d the dilation, c = (kernel - 1) d / 2 and p, P the pads before the
+ * image and the larger one: the middle of output o's window is sample o s - p + c, that of
+ * O in the larger image O s - P + c. */
+double cconv_window_carry(const struct cconv_window_pair *w, int back)
+{
+    const double middle = 0.5 * (double)(w->image.kernel - 1) * (double)w->image.dilation;
+    const double lead = middle - (double)w->image.before;
+    const double larger_lead = middle - (double)w->larger.before;
+
+    if (back)
+        return w->first * w->image.stride - w->step * lead + larger_lead;
+    return (w->first + w->step * lead - larger_lead) / w->image.stride;
 }
 
 void cconv_window_slide(struct cconv_window *w, int same)

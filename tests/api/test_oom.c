@@ -232,6 +232,11 @@ static const coordconv_conv_transpose2d_desc up_desc = { .struct_size = sizeof u
                                                          .kernel = { 3, 3 },
                                                          .stride = { 2, 2 },
                                                          .padding = COORDCONV_SAME };
+static const coordconv_conv1d_desc line_desc = { .struct_size = sizeof line_desc,
+                                                 .coords = COORDCONV_COORDS_X,
+                                                 .in_channels = 3,
+                                                 .out_channels = 4,
+                                                 .kernel = 3 };
 static const coordconv_linear_desc linear_desc = { .struct_size = sizeof linear_desc,
                                                    .in_features = 3,
                                                    .out_features = 4 };
@@ -248,7 +253,8 @@ static coordconv_status layers(struct stage *s)
     TRY(s, coordconv_batch_norm_new(s->context, &norm_desc, &s->layer[3]));
     TRY(s, coordconv_layer_set_name(s->layer[3], "norm"));
     TRY(s, coordconv_linear_new(s->context, &linear_desc, &s->layer[4]));
-    for (int i = 0; i < 5; i++)
+    TRY(s, coordconv_conv1d_new(s->context, &line_desc, &s->layer[5]));
+    for (int i = 0; i < 6; i++)
         digest(s, test_parameter(s->layer[i], "weight"));
     return COORDCONV_OK;
 }
@@ -419,6 +425,7 @@ static coordconv_status make_plan(struct stage *s, int32_t mode, coordconv_plan 
     const coordconv_plan_desc desc = {
         .struct_size = sizeof desc, .mode = mode, .batch = 2, .input_gradients = mode
     };
+    const coordconv_frame_desc frame = { .struct_size = sizeof frame, .y = 3, .height = 20 };
     size_t bytes = 0;
 
     TRY(s, coordconv_plan_arena_size(s->model[0], &desc, &bytes));
@@ -426,6 +433,7 @@ static coordconv_status make_plan(struct stage *s, int32_t mode, coordconv_plan 
     TRY(s, coordconv_plan_bind(*plan, "x", s->tensor[1]));
     TRY(s, coordconv_plan_bind(*plan, "labels", s->tensor[2]));
     TRY(s, coordconv_plan_bind(*plan, "target", s->tensor[3]));
+    TRY(s, coordconv_plan_set_frames(*plan, "x", 1, &frame));
     return COORDCONV_OK;
 }
 

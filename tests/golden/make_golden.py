@@ -28,7 +28,7 @@ import torch.nn.functional as F
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-XY, RADIUS, PIXEL = 1, 2, 4  # COORDCONV_COORDS_*
+XY, RADIUS, PIXEL, AXIS_X = 1, 2, 4, 8  # COORDCONV_COORDS_*
 
 
 def seed(case):
@@ -147,6 +147,54 @@ def conv_case(case, transposed=False, shape=(2, 2, 5, 6), out=3, kernel=3, strid
     save(case, config, largest(y_abs, *grads_abs),
          [nhwc(x), weight, b if bias else torch.zeros(0), nhwc(y), nhwc(dy), nhwc(grads[0]),
           grads[1], grads[2]])
+
+
+def conv1d_case(case, shape=(2, 3, 7), out=4, kernel=3, stride=1, dilation=1, pads=(0, 0),
+                same=False, groups=1, bias=True, coords=0):
+    """Arrays as of conv_case; x [N, L, C]. Coordinates: x, then its magnitude."""
+    seed(case)
+    n, channels, length = shape
+    extra = (1 if coords & AXIS_X else 0) + (1 if coords & RADIUS else 0)
+    explicit = same_pads(length, kernel, stride, dilation) if same else pads
+    line = (torch.arange(length).double() if coords & PIXEL else
+            torch.linspace(-1, 1, length, dtype=torch.float64) if length > 1 else
+            torch.zeros(1, dtype=torch.float64))
+    wanted = [c for flag, c in ((AXIS_X, line), (RADIUS, line.abs())) if coords & flag]
+
+    def both(x, weight, b, dy, absolute):
+        leaves = [t.clone().requires_grad_() for t in (x, weight, b) if t is not None]
+        all_x = leaves[0]
+        for c in wanted:
+            c = (c.abs() if absolute else c).reshape(1, 1, length).expand(n, 1, length)
+            all_x = torch.cat([all_x, c], 1)
+        y = F.conv1d(F.pad(all_x, explicit), leaves[1], leaves[2] if bias else None, stride, 0,
+                     dilation, groups)
+        dy = draw(*y.shape) if dy is None else dy
+        grads = list(torch.autograd.grad(y, leaves, dy))
+        return y, dy, grads + ([] if bias else [torch.zeros(0)])
+
+    x = draw(*shape)
+    weight = draw(out, channels // groups + extra, kernel)
+    b = draw(out) if bias else None
+    y, dy, grads = both(x, weight, b, None, False)
+    y_abs, _, grads_abs = both(x.abs(), weight.abs(), b.abs() if bias else None, dy.abs(), True)
+    config = [coords, channels, out, kernel, stride, dilation, int(same),
+              *(pads if not same else (0, 0)), groups, int(not bias)]
+    save(case, config, largest(y_abs, *grads_abs),
+         [x.permute(0, 2, 1), weight, b if bias else torch.zeros(0), y.permute(0, 2, 1),
+          dy.permute(0, 2, 1), grads[0].permute(0, 2, 1), grads[1], grads[2]])
+
+
+def conv1d_cases():
+    conv1d_case("conv1d-plain")
+    conv1d_case("conv1d-all", shape=(2, 4, 17), out=6, kernel=4, stride=2, dilation=3, pads=(2, 5),
+                groups=2)
+    conv1d_case("conv1d-same", kernel=4, stride=3, same=True, bias=False)
+    conv1d_case("coordconv1d-x", coords=AXIS_X, pads=(1, 1))
+    conv1d_case("coordconv1d-pixel", coords=AXIS_X | PIXEL, shape=(3, 2, 9), kernel=5, stride=2)
+    conv1d_case("coordconv1d-radius", coords=AXIS_X | RADIUS, kernel=3, dilation=2, same=True)
+    conv1d_case("coordconv1d-1x1", coords=AXIS_X, kernel=1, out=9)
+    conv1d_case("coordconv1d-one", coords=AXIS_X | RADIUS, shape=(2, 3, 1), pads=(1, 1))
 
 
 def conv_cases():
@@ -433,6 +481,7 @@ def optimizer_cases():
 def main():
     torch.set_num_threads(1)
     conv_cases()
+    conv1d_cases()
     layer_cases()
     loss_cases()
     op_cases()

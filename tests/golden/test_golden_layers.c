@@ -323,6 +323,27 @@ static void conv(void **state)
     check_subject(&s);
 }
 
+static void conv1d(void **state)
+{
+    struct subject s = { .layer = NULL };
+
+    golden_load(&s.g, *state, PRODUCT_ARRAYS);
+    const coordconv_conv1d_desc desc = { .struct_size = sizeof desc,
+                                         .coords = (uint32_t)golden_config(&s.g, 0),
+                                         .in_channels = golden_config(&s.g, 1),
+                                         .out_channels = golden_config(&s.g, 2),
+                                         .kernel = golden_config(&s.g, 3),
+                                         .stride = golden_config(&s.g, 4),
+                                         .dilation = golden_config(&s.g, 5),
+                                         .padding = golden_config(&s.g, 6),
+                                         .pads = { golden_config(&s.g, 7), golden_config(&s.g, 8) },
+                                         .groups = golden_config(&s.g, 9),
+                                         .no_bias = golden_config(&s.g, 10) };
+    check_ok(coordconv_conv1d_new(golden_context(), &desc, &s.layer));
+    set_product_parameters(&s);
+    check_subject(&s);
+}
+
 static void linear(void **state)
 {
     struct subject s = { .layer = NULL };
@@ -382,11 +403,16 @@ int main(void)
         "coordconv-wide",      "coordconv-one-row",
         "coordconv-transpose", "coordconv-transpose-same",
     };
+    static const char *const lines[] = {
+        "conv1d-plain",      "conv1d-all",      "conv1d-same",     "coordconv1d-x",
+        "coordconv1d-pixel", "coordconv1d-1x1", "coordconv1d-one", "coordconv1d-radius",
+    };
     static const char *const linears[] = { "linear-plain", "linear-no-bias", "linear-4d" };
     static const char *const norms[] = { "batch-norm-image", "batch-norm-vector",
                                          "batch-norm-offset" };
 
     return golden_run("convolutions", convs, COUNT(convs), conv) +
+           golden_run("signals", lines, COUNT(lines), conv1d) +
            golden_run("linear", linears, COUNT(linears), linear) +
            golden_run("batch norm", norms, COUNT(norms), batch_norm);
 }
