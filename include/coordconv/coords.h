@@ -8,6 +8,10 @@
  * is sqrt(x^2 + y^2). With COORDCONV_COORDS_PIXEL x and y are the column and
  * row themselves, 0 .. n - 1, and the radius their distance from pixel (0, 0).
  *
+ * Other implementations have other ways: coordconv_grid_desc says which, and
+ * coordconv_convention() knows them by name. coordconv_frame_desc says where in
+ * a larger image an image lies.
+ *
  * Thread safety: the functions here touch nothing but their arguments.
  */
 #ifndef COORDCONV_COORDS_H
@@ -45,6 +49,106 @@ COORDCONV_API int32_t coordconv_coords_channels(uint32_t flags);
 COORDCONV_API coordconv_status coordconv_coords_fill(uint32_t flags, int64_t height, int64_t width,
                                                      float *dst, int64_t channel_stride,
                                                      int64_t row_stride, int64_t column_stride);
+
+/** Where on an axis of n samples coordinate values lie. t is the sample's place, k without a frame.
+ */
+enum {
+    COORDCONV_SAMPLING_ALIGNED = 0, /* low at the first sample, high at the last: divisor n - 1 */
+    COORDCONV_SAMPLING_START = 1,   /* low + (high - low) t / n */
+    COORDCONV_SAMPLING_CENTER = 2,  /* low + (high - low) (2 t + 1) / (2 n): middles of cells */
+    COORDCONV_SAMPLING_PIXEL = 3,   /* t itself; low and high are not looked at */
+    COORDCONV_SAMPLING_SWAPPED = 4  /* as ALIGNED, but divided by the other axis's n - 1: a slip
+                                     * that weights were trained with */
+};
+
+/** How the radius is made of x and y. */
+enum {
+    COORDCONV_RADIUS_PLAIN = 0,  /* sqrt(x^2 + y^2) */
+    COORDCONV_RADIUS_OFFSET = 1, /* sqrt((x - 0.5)^2 + (y - 0.5)^2), of the values as they are */
+    COORDCONV_RADIUS_NORMALIZED = 2, /* the plain one divided by its largest value in the whole
+                                      * image; 0 where that is 0 */
+    COORDCONV_RADIUS_CENTERED = 3    /* of x and y brought from low .. high to 0 .. 1, minus 0.5;
+                                      * not with COORDCONV_SAMPLING_PIXEL */
+};
+
+/** What an axis of length 1 (a divisor of 0) gives; never NaN. */
+enum {
+    COORDCONV_SINGLE_MIDDLE = 0, /* (low + high) / 2 */
+    COORDCONV_SINGLE_LOW = 1     /* low, as linspace of one sample does */
+};
+
+/** How places become coordinates: where implementations differ. All zero: this library's own way.
+ */
+typedef struct coordconv_grid_desc {
+    uint32_t struct_size;
+    int32_t sampling; /* COORDCONV_SAMPLING_*; default aligned */
+    double low, high; /* not equal, within -2^31 .. 2^31, low may be the larger; both 0: -1 and 1 */
+    int32_t radius;   /* COORDCONV_RADIUS_*; default plain */
+    int32_t single;   /* COORDCONV_SINGLE_*; default the middle */
+} coordconv_grid_desc;
+
+/**
+ * Where an image lies in a larger one: a crop, a tile, a resized, letterboxed or
+ * mirrored image keeps its true place. Sample (i, j) of the image stands at row
+ * y + i step_y, column x + j step_x of the larger one, whose extents are the n
+ * of the formulas above; numbers are those of samples, so 0 is the first. All
+ * zero: the image is the whole. Places outside the larger image are possible
+ * and go on beyond low and high.
+ *
+ * A tile of 100 rows from row 300 on of an image of 1080: y = 300, height = 1080.
+ * The image mirrored left to right: x = width - 1, step_x = -1.
+ * A picture of 640 x 360 in the middle of a letterbox of 640 x 640, for
+ * coordinates of the picture: y = -140, height = 360.
+ */
+typedef struct coordconv_frame_desc {
+    uint32_t struct_size;
+    double y, x;           /* of the first sample; within -2^31 .. 2^31 */
+    double step_y, step_x; /* within -2^31 .. 2^31; 0: 1; negative: mirrored */
+    int64_t height, width; /* of the larger image, up to 2^31 - 1; 0: of this one */
+} coordconv_frame_desc;
+
+/** A published way of making coordinate channels. */
+typedef struct coordconv_convention_desc {
+    uint32_t struct_size;
+    uint32_t coords;   /* COORDCONV_COORDS_* that the implementation offers at most */
+    int32_t row_first; /* 1: the channel of the row, y, stands before that of the column */
+    int32_t before;    /* 1: coordinates stand before the data channels, not after */
+    coordconv_grid_desc grid;
+} coordconv_convention_desc;
+
+/**
+ * How a published implementation makes its coordinate channels. Since 0.1.
+ *
+ * name, in lower case:
+ *   "coordconv"        this library's own way: x, y, radius after the data channels
+ *   "paper"            listing of the paper: x first, radius less 0.5; also "glastonburyc",
+ *                      "mkocabas-np"
+ *   "uber"             the authors' released code: x first, each axis divided by the other's
+ *                      length; also "ashwindcruz"
+ *   "mkocabas"         y first, radius less 0.5; also "mkocabas-th", "walsvid",
+ *                      "keras-coordconv", "mvoelk"
+ *   "wizaron"          y first, before the data channels, radius up to 1
+ *   "adaptive-wing-loss"  y first, radius up to 1
+ *   "solo"             x first, single samples at -1; also "solov2", "mmdetection",
+ *                      "optimize-coordconv"
+ *   "pfrendl"          y first, single samples at -1; also "batdetect2", which has y alone
+ *   "dominikandreas"   x first, plain radius
+ *   "paddle"           x first, PP-YOLO as first published
+ *   "paddle-slip"      x first, -1 .. -0.5: PP-YOLO afterwards; also "ppyolo"
+ *   "monai"            y first, -0.5 .. 0.5, single samples at -0.5
+ *   "dref360"          y first, 2 k / n - 1
+ *   "n-mca"            y first, 0 .. 1
+ *   "cell-center"      x first, (2 k + 1) / n - 1
+ *
+ * out: its struct_size says how much of it the caller knows; written on success.
+ * out->grid.struct_size is set, so that the grid can be handed on as it is.
+ *
+ * Where an implementation divides by 0 for an axis of one sample, the grid says the
+ * middle. Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND
+ * (no such name) or COORDCONV_ERR_ABI.
+ */
+COORDCONV_API coordconv_status coordconv_convention(const char *name,
+                                                    coordconv_convention_desc *out);
 
 #ifdef __cplusplus
 }

@@ -119,6 +119,24 @@ static void coords(void **state)
         assert_true(dst[i] == 7);
 }
 
+static void conventions(void **state)
+{
+    coordconv_convention_desc out = { .struct_size = sizeof out, .coords = 42 };
+    (void)state;
+
+    check_fails(coordconv_convention(NULL, &out), COORDCONV_ERR_INVALID, "name is NULL");
+    check_fails(coordconv_convention("uber", NULL), COORDCONV_ERR_INVALID, "out is NULL");
+    check_fails(coordconv_convention("ubers", &out), COORDCONV_ERR_NOT_FOUND, "ubers");
+    assert_int_equal(out.coords, 42);
+    out.struct_size = sizeof out - 1;
+    check_fails(coordconv_convention("uber", &out), COORDCONV_ERR_ABI, "struct_size");
+    assert_int_equal(out.coords, 42);
+    out.struct_size = sizeof out;
+    check_ok(coordconv_convention("uber", &out));
+    assert_int_equal(out.coords, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS);
+    assert_int_equal(out.grid.sampling, COORDCONV_SAMPLING_SWAPPED);
+}
+
 /* ---- tensors ---- */
 
 static void tensor_arguments(void **state)
@@ -397,6 +415,7 @@ int main(void)
         cmocka_unit_test(contexts),
         cmocka_unit_test(failures_are_logged),
         cmocka_unit_test(coords),
+        cmocka_unit_test(conventions),
         cmocka_unit_test(tensor_arguments),
         cmocka_unit_test(tensor_extents),
         cmocka_unit_test(wrapping),

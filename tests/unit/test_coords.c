@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support.h"
 
@@ -240,6 +241,375 @@ static void bad_arguments_are_refused(void **state)
     assert_true(one == 42);
 }
 
+/* ---- conventions ---- */
+
+/* Published values, printed with six digits. */
+static int near(double got, double want)
+{
+    return fabs(got - want) <= 5e-7 + fabs(want) * 1e-6;
+}
+
+struct expected {
+    const char *names; /* between commas */
+    int height, width;
+    double first[9], second[9], radius[9]; /* radius: of those that have one */
+    int has_radius, row_first, before;
+};
+
+#define N3 -1, -1, -1
+#define Z3 0, 0, 0
+#define P3 1, 1, 1
+#define S2 1.414214
+#define H2 0.707107
+/* radius less 0.5, 3 x 3 */
+#define OFF33 2.121320, 1.581139, 1.581139, 1.581139, H2, H2, 1.581139, H2, H2
+#define OFF23 2.121320, 1.581139, 1.581139, 1.581139, H2, H2
+
+/* Where a divisor is 0 what those implementations have is NaN or infinite; here the middle. */
+static const struct expected expected[] = {
+    /* 2 x 3 */
+    { "uber,ashwindcruz",
+      2,
+      3,
+      { -1, 1, 3, -1, 1, 3 },
+      { N3, Z3 },
+      { S2, S2, 3.162278, 1, 1, 3 },
+      1,
+      0,
+      0 },
+    { "mkocabas,mkocabas-th,walsvid,keras-coordconv,mvoelk",
+      2,
+      3,
+      { N3, P3 },
+      { -1, 0, 1, -1, 0, 1 },
+      { OFF23 },
+      1,
+      1,
+      0 },
+    { "wizaron", 2, 3, { N3, P3 }, { -1, 0, 1, -1, 0, 1 }, { 1, H2, 1, 1, H2, 1 }, 1, 1, 1 },
+    { "adaptive-wing-loss",
+      2,
+      3,
+      { N3, P3 },
+      { -1, 0, 1, -1, 0, 1 },
+      { 1, H2, 1, 1, H2, 1 },
+      1,
+      1,
+      0 },
+    { "solo,solov2,mmdetection,optimize-coordconv,paddle",
+      2,
+      3,
+      { -1, 0, 1, -1, 0, 1 },
+      { N3, P3 },
+      { 0 },
+      0,
+      0,
+      0 },
+    { "dominikandreas,coordconv",
+      2,
+      3,
+      { -1, 0, 1, -1, 0, 1 },
+      { N3, P3 },
+      { S2, 1, S2, S2, 1, S2 },
+      1,
+      0,
+      0 },
+    { "paddle-slip,ppyolo",
+      2,
+      3,
+      { -1, -0.75, -0.5, -1, -0.75, -0.5 },
+      { N3, -0.5, -0.5, -0.5 },
+      { 0 },
+      0,
+      0,
+      0 },
+    { "monai",
+      2,
+      3,
+      { -0.5, -0.5, -0.5, 0.5, 0.5, 0.5 },
+      { -0.5, 0, 0.5, -0.5, 0, 0.5 },
+      { 0 },
+      0,
+      1,
+      0 },
+    { "pfrendl,batdetect2", 2, 3, { N3, P3 }, { -1, 0, 1, -1, 0, 1 }, { 0 }, 0, 1, 0 },
+    { "dref360",
+      2,
+      3,
+      { N3, Z3 },
+      { -1, -0.333333, 0.333333, -1, -0.333333, 0.333333 },
+      { 0 },
+      0,
+      1,
+      0 },
+    { "n-mca", 2, 3, { Z3, P3 }, { 0, 0.5, 1, 0, 0.5, 1 }, { 0 }, 0, 1, 0 },
+    { "cell-center",
+      2,
+      3,
+      { -0.666667, 0, 0.666667, -0.666667, 0, 0.666667 },
+      { -0.5, -0.5, -0.5, 0.5, 0.5, 0.5 },
+      { 0.833333, 0.5, 0.833333, 0.833333, 0.5, 0.833333 },
+      1,
+      0,
+      0 },
+    /* 3 x 3 */
+    { "uber",
+      3,
+      3,
+      { -1, 0, 1, -1, 0, 1, -1, 0, 1 },
+      { N3, Z3, P3 },
+      { S2, 1, S2, 1, 0, 1, S2, 1, S2 },
+      1,
+      0,
+      0 },
+    { "paper,glastonburyc,mkocabas-np",
+      3,
+      3,
+      { -1, 0, 1, -1, 0, 1, -1, 0, 1 },
+      { N3, Z3, P3 },
+      { OFF33 },
+      1,
+      0,
+      0 },
+    { "mkocabas,walsvid,keras-coordconv,mvoelk",
+      3,
+      3,
+      { N3, Z3, P3 },
+      { -1, 0, 1, -1, 0, 1, -1, 0, 1 },
+      { OFF33 },
+      1,
+      1,
+      0 },
+    { "wizaron",
+      3,
+      3,
+      { N3, Z3, P3 },
+      { -1, 0, 1, -1, 0, 1, -1, 0, 1 },
+      { 1, H2, 1, H2, 0, H2, 1, H2, 1 },
+      1,
+      1,
+      1 },
+    /* 1 x 3 */
+    { "uber", 1, 3, { Z3 }, { N3 }, { P3 }, 1, 0, 0 },
+    { "mkocabas", 1, 3, { Z3 }, { -1, 0, 1 }, { 1.581139, H2, H2 }, 1, 1, 0 },
+    { "wizaron", 1, 3, { Z3 }, { -1, 0, 1 }, { 1, 0, 1 }, 1, 1, 1 },
+    { "solo", 1, 3, { -1, 0, 1 }, { N3 }, { 0 }, 0, 0, 0 },
+    { "pfrendl", 1, 3, { N3 }, { -1, 0, 1 }, { 0 }, 0, 1, 0 },
+    { "paddle", 1, 3, { -1, 0, 1 }, { Z3 }, { 0 }, 0, 0, 0 },
+    { "monai", 1, 3, { -0.5, -0.5, -0.5 }, { -0.5, 0, 0.5 }, { 0 }, 0, 1, 0 },
+    { "dref360", 1, 3, { N3 }, { -1, -0.333333, 0.333333 }, { 0 }, 0, 1, 0 },
+    { "cell-center", 1, 3, { -0.666667, 0, 0.666667 }, { Z3 }, { 0.666667, 0, 0.666667 }, 1, 0, 0 },
+    /* 2 x 1 */
+    { "uber", 2, 1, { -1, -1 }, { 0, 0 }, { 1, 1 }, 1, 0, 0 },
+    { "solo", 2, 1, { -1, -1 }, { -1, 1 }, { 0 }, 0, 0, 0 },
+    { "mkocabas", 2, 1, { -1, 1 }, { 0, 0 }, { 1.581139, H2 }, 1, 1, 0 },
+    { "monai", 2, 1, { -0.5, 0.5 }, { -0.5, -0.5 }, { 0 }, 0, 1, 0 },
+    { "dref360", 2, 1, { -1, 0 }, { -1, -1 }, { 0 }, 0, 1, 0 },
+    { "n-mca", 2, 1, { 0, 1 }, { 0.5, 0.5 }, { 0 }, 0, 1, 0 },
+    { "paddle-slip", 2, 1, { -0.75, -0.75 }, { -1, -0.5 }, { 0 }, 0, 0, 0 },
+    /* 1 x 1 */
+    { "wizaron", 1, 1, { 0 }, { 0 }, { 0 }, 1, 1, 1 },
+    { "uber,coordconv,cell-center", 1, 1, { 0 }, { 0 }, { 0 }, 1, 0, 0 },
+    { "solo", 1, 1, { -1 }, { -1 }, { 0 }, 0, 0, 0 },
+    { "monai", 1, 1, { -0.5 }, { -0.5 }, { 0 }, 0, 1, 0 },
+    { "dref360", 1, 1, { -1 }, { -1 }, { 0 }, 0, 1, 0 },
+};
+
+static void check_values(const struct expected *e, const coordconv_convention_desc *d)
+{
+    struct cconv_grid grid;
+    struct cconv_place place;
+    struct cconv_axis along_y, along_x;
+    double most;
+
+    check_ok(cconv_grid_read(NULL, "test", &d->grid, &grid));
+    check_ok(cconv_place_read(NULL, "test", NULL, e->height, e->width, &place));
+    along_y = cconv_axis_y(&grid, &place);
+    along_x = cconv_axis_x(&grid, &place);
+    most = cconv_radius_most(&grid, &place);
+    for (int i = 0; i < e->height; i++) {
+        for (int j = 0; j < e->width; j++) {
+            const double y = cconv_axis_value(&along_y, i), x = cconv_axis_value(&along_x, j);
+            const int at = i * e->width + j;
+
+            assert_true(near(e->row_first ? y : x, e->first[at]));
+            assert_true(near(e->row_first ? x : y, e->second[at]));
+            if (e->has_radius)
+                assert_true(near(cconv_radius_value(&grid, x, y, most), e->radius[at]));
+        }
+    }
+}
+
+static void conventions_give_what_they_are_known_for(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        char list[128], *name, *rest;
+
+        assert_true(strlen(expected[i].names) < sizeof list);
+        strcpy(list, expected[i].names);
+        for (name = strtok_r(list, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest)) {
+            coordconv_convention_desc d = { .struct_size = sizeof d };
+
+            check_ok(coordconv_convention(name, &d));
+            assert_int_equal(d.row_first, expected[i].row_first);
+            assert_int_equal(d.before, expected[i].before);
+            if (strcmp(name, "ashwindcruz") != 0)
+                assert_int_equal((d.coords & COORDCONV_COORDS_RADIUS) != 0, expected[i].has_radius);
+            assert_int_equal(d.struct_size, sizeof d);
+            assert_int_equal(d.grid.struct_size, sizeof d.grid);
+            check_values(&expected[i], &d);
+        }
+    }
+}
+
+static struct cconv_axis whole_axis(const coordconv_grid_desc *desc, int64_t n)
+{
+    struct cconv_grid grid;
+    struct cconv_place place;
+
+    check_ok(cconv_grid_read(NULL, "test", desc, &grid));
+    check_ok(cconv_place_read(NULL, "test", NULL, 7, n, &place));
+    return cconv_axis_x(&grid, &place);
+}
+
+/* One dimension, and the paper's canvas. */
+static void one_axis_has_the_same_values(void **state)
+{
+    static const double three[] = { -1, 0, 1 }, radius[] = { 1.5, 0.5, 0.5 };
+    static const double at[][2] = { { 0, -1 },         { 4, -0.8730159 }, { 31, -0.0158730 },
+                                    { 32, 0.0158730 }, { 59, 0.8730159 }, { 63, 1 } };
+    coordconv_convention_desc d = { .struct_size = sizeof d };
+    struct cconv_axis a;
+    (void)state;
+
+    check_ok(coordconv_convention("walsvid", &d));
+    a = whole_axis(&d.grid, 3);
+    for (int k = 0; k < 3; k++) {
+        assert_true(cconv_axis_value(&a, k) == three[k]);
+        assert_true(fabs(cconv_axis_value(&a, k) - 0.5) == radius[k]);
+    }
+    a = whole_axis(&d.grid, 64);
+    for (size_t i = 0; i < COUNT(at); i++)
+        assert_true(fabs(cconv_axis_value(&a, at[i][0]) - at[i][1]) < 5e-8);
+    assert_true(fabs(cconv_axis_slope(&a) - 0.0317460) < 5e-8);
+}
+
+static void our_own_axis_has_the_same_bits(void **state)
+{
+    (void)state;
+
+    for (int64_t n = 1; n < 300; n++) {
+        const struct cconv_axis a = whole_axis(NULL, n);
+
+        for (int64_t k = 0; k < n; k++)
+            assert_true(cconv_axis_value(&a, (double)k) ==
+                        cconv_coords_axis(COORDCONV_COORDS_XY, k, n));
+    }
+}
+
+static const int32_t samplings[] = { COORDCONV_SAMPLING_ALIGNED, COORDCONV_SAMPLING_START,
+                                     COORDCONV_SAMPLING_CENTER, COORDCONV_SAMPLING_PIXEL,
+                                     COORDCONV_SAMPLING_SWAPPED };
+
+/* Part of an image, mirrored or not: the bits of the whole image at the same places. */
+static void frames_keep_places(void **state)
+{
+    (void)state;
+
+    for (size_t s = 0; s < COUNT(samplings); s++) {
+        for (int mirrored = 0; mirrored < 2; mirrored++) {
+            const coordconv_grid_desc grid_desc = {
+                .struct_size = sizeof grid_desc, .sampling = samplings[s], .low = -0.3, .high = 7.1
+            };
+            const coordconv_frame_desc frame = { .struct_size = sizeof frame,
+                                                 .y = 5,
+                                                 .x = mirrored ? 40 : 11,
+                                                 .step_x = mirrored ? -2 : 2,
+                                                 .height = 37,
+                                                 .width = 53 };
+            struct cconv_grid grid;
+            struct cconv_place part, whole;
+            struct cconv_axis a, b;
+
+            check_ok(cconv_grid_read(NULL, "test", &grid_desc, &grid));
+            check_ok(cconv_place_read(NULL, "test", &frame, 6, 9, &part));
+            check_ok(cconv_place_read(NULL, "test", NULL, 37, 53, &whole));
+            a = cconv_axis_x(&grid, &part);
+            b = cconv_axis_x(&grid, &whole);
+            for (int k = 0; k < 9; k++)
+                assert_true(cconv_axis_value(&a, k) ==
+                            cconv_axis_value(&b, mirrored ? 40 - 2 * k : 11 + 2 * k));
+            a = cconv_axis_y(&grid, &part);
+            b = cconv_axis_y(&grid, &whole);
+            for (int k = 0; k < 6; k++)
+                assert_true(cconv_axis_value(&a, k) == cconv_axis_value(&b, 5 + k));
+            assert_true(cconv_radius_most(&grid, &part) == cconv_radius_most(&grid, &whole));
+        }
+    }
+}
+
+static void radii_differ_as_said(void **state)
+{
+    static const double want[] = { 5, 0, 1, 0 };
+    (void)state;
+
+    for (int32_t radius = 0; radius < 4; radius++) {
+        /* from -3 to 9, so 3 is in the middle; the largest plain radius is 10 */
+        const struct cconv_grid grid = { .low = -3, .high = 9, .radius = radius };
+        const double middle = radius == COORDCONV_RADIUS_OFFSET ? 0.5 : 3;
+        const double y = radius == COORDCONV_RADIUS_PLAIN ? 4 : middle;
+        const double x = radius == COORDCONV_RADIUS_NORMALIZED ? 9.5393920141694561 : middle;
+
+        assert_true(near(cconv_radius_value(&grid, x, y, 10), want[radius]));
+    }
+}
+
+static void bad_grids_and_frames_are_refused(void **state)
+{
+    const coordconv_grid_desc good = { .struct_size = sizeof good };
+    const coordconv_frame_desc whole = { .struct_size = sizeof whole };
+    coordconv_convention_desc d = { .struct_size = sizeof d };
+    struct cconv_grid grid = { .low = 42 };
+    struct cconv_place place = { .y = 42 };
+    (void)state;
+
+#define REFUSED(type, read, from, field, bad, text)                                                \
+    do {                                                                                           \
+        type desc = from;                                                                          \
+        desc.field = bad;                                                                          \
+        check_fails(read, COORDCONV_ERR_INVALID, text);                                            \
+    } while (0)
+#define BAD_GRID(field, bad, text)                                                                 \
+    REFUSED(coordconv_grid_desc, cconv_grid_read(NULL, "grid", &desc, &grid), good, field, bad,    \
+            text)
+#define BAD_FRAME(field, bad, text)                                                                \
+    REFUSED(coordconv_frame_desc, cconv_place_read(NULL, "frame", &desc, 3, 4, &place), whole,     \
+            field, bad, text)
+    BAD_GRID(sampling, 5, "sampling is 5");
+    BAD_GRID(sampling, -1, "sampling is -1");
+    BAD_GRID(radius, 4, "radius is 4");
+    BAD_GRID(single, 2, "single is 2");
+    BAD_GRID(low, NAN, "low is nan");
+    BAD_GRID(high, INFINITY, "high is inf");
+    BAD_GRID(low, -1e10, "-1e+10");
+    BAD_GRID(low = desc.high, 2.5, "both 2.5");
+    BAD_GRID(sampling = COORDCONV_SAMPLING_PIXEL; desc.radius, COORDCONV_RADIUS_CENTERED, "range");
+    BAD_FRAME(y, NAN, "frame y is nan");
+    BAD_FRAME(x, 1e300, "frame x");
+    BAD_FRAME(step_y, -INFINITY, "step_y is -inf");
+    BAD_FRAME(step_x, 3e9, "step_x");
+    BAD_FRAME(height, -1, "height is -1");
+    BAD_FRAME(width, INT64_C(1) << 31, "2147483648");
+    assert_true(grid.low == 42 && place.y == 42);
+
+    check_fails(coordconv_convention("SOLO", &d), COORDCONV_ERR_NOT_FOUND, "\"SOLO\"");
+    check_fails(coordconv_convention("", &d), COORDCONV_ERR_NOT_FOUND, "\"\"");
+    d.struct_size = 4;
+    check_fails(coordconv_convention("solo", &d), COORDCONV_ERR_ABI, "struct_size 4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +625,12 @@ int main(void)
         cmocka_unit_test(internal_values_are_the_public_ones),
         cmocka_unit_test(channels_are_counted),
         cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(conventions_give_what_they_are_known_for),
+        cmocka_unit_test(one_axis_has_the_same_values),
+        cmocka_unit_test(our_own_axis_has_the_same_bits),
+        cmocka_unit_test(frames_keep_places),
+        cmocka_unit_test(radii_differ_as_said),
+        cmocka_unit_test(bad_grids_and_frames_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

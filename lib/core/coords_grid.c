@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coords_grid.c - grids, frames and published conventions.
+ */
+#include "core/coords.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+
+/* Keeps t, and every value made from it, within float. */
+#define LIMIT 0x1p31
+
+/* ---- descriptors ---- */
+
+static coordconv_status check_number(const struct cconv_log *log, const char *what,
+                                     const char *field, double value)
+{
+    if (value >= -LIMIT && value <= LIMIT) /* a NaN is not */
+        return COORDCONV_OK;
+    return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: %s is %g, expected -2^31 to 2^31", what,
+                      field, value);
+}
+
+static coordconv_status check_kinds(const struct cconv_log *log, const char *what,
+                                    const coordconv_grid_desc *d)
+{
+    coordconv_status status =
+        cconv_check_range(log, what, "grid sampling", d->sampling, COORDCONV_SAMPLING_ALIGNED,
+                          COORDCONV_SAMPLING_SWAPPED);
+
+    if (status == COORDCONV_OK)
+        status = cconv_check_range(log, what, "grid radius", d->radius, COORDCONV_RADIUS_PLAIN,
+                                   COORDCONV_RADIUS_CENTERED);
+    if (status == COORDCONV_OK)
+        status = cconv_check_range(log, what, "grid single", d->single, COORDCONV_SINGLE_MIDDLE,
+                                   COORDCONV_SINGLE_LOW);
+    if (status == COORDCONV_OK && d->sampling == COORDCONV_SAMPLING_PIXEL &&
+        d->radius == COORDCONV_RADIUS_CENTERED)
+        status = cconv_fail(log, COORDCONV_ERR_INVALID,
+                            "%s: grid radius %d needs a range, sampling %d has none", what,
+                            d->radius, d->sampling);
+    return status;
+}
+
+static coordconv_status check_limits(const struct cconv_log *log, const char *what,
+                                     const coordconv_grid_desc *d)
+{
+    coordconv_status status = check_number(log, what, "grid low", d->low);
+
+    if (status == COORDCONV_OK)
+        status = check_number(log, what, "grid high", d->high);
+    if (status == COORDCONV_OK && d->low == d->high && d->low != 0)
+        status = cconv_fail(log, COORDCONV_ERR_INVALID, "%s: grid low and high are both %g", what,
+                            d->low);
+    return status;
+}
+
+coordconv_status cconv_grid_read(const struct cconv_log *log, const char *what,
+                                 const coordconv_grid_desc *desc, struct cconv_grid *out)
+{
+    coordconv_grid_desc d = { .struct_size = 0 };
+    coordconv_status status = COORDCONV_OK;
+
+    if (desc != NULL)
+        status = cconv_desc_read(log, what, desc, CCONV_DESC_END(coordconv_grid_desc, single),
+                                 sizeof d, &d);
+    if (status == COORDCONV_OK)
+        status = check_kinds(log, what, &d);
+    if (status == COORDCONV_OK)
+        status = check_limits(log, what, &d);
+    if (status != COORDCONV_OK)
+        return status;
+    *out = (struct cconv_grid){
+        .low = d.low, .high = d.high, .sampling = d.sampling, .radius = d.radius, .single = d.single
+    };
+    if (d.low == d.high) {
+        out->low = -1;
+        out->high = 1;
+    }
+    return COORDCONV_OK;
+}
+
+static coordconv_status check_frame(const struct cconv_log *log, const char *what,
+                                    const coordconv_frame_desc *d)
+{
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = { { "frame y", d->y },
+                    { "frame x", d->x },
+                    { "frame step_y", d->step_y },
+                    { "frame step_x", d->step_x } };
+    coordconv_status status = cconv_check_range(log, what, "frame height", d->height, 0, INT32_MAX);
+
+    if (status == COORDCONV_OK)
+        status = cconv_check_range(log, what, "frame width", d->width, 0, INT32_MAX);
+    for (size_t i = 0; i < CCONV_COUNT(numbers) && status == COORDCONV_OK; i++)
+        status = check_number(log, what, numbers[i].name, numbers[i].value);
+    return status;
+}
+
+coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
+                                  const coordconv_frame_desc *desc, int64_t height, int64_t width,
+                                  struct cconv_place *out)
+{
+    coordconv_frame_desc d = { .struct_size = 0 };
+    coordconv_status status = COORDCONV_OK;
+
+    assert(height >= 1 && height <= INT32_MAX && width >= 1 && width <= INT32_MAX);
+    if (desc != NULL)
+        status = cconv_desc_read(log, what, desc, CCONV_DESC_END(coordconv_frame_desc, width),
+                                 sizeof d, &d);
+    if (status == COORDCONV_OK)
+        status = check_frame(log, what, &d);
+    if (status != COORDCONV_OK)
+        return status;
+    *out = (struct cconv_place){ .y = d.y,
+                                 .x = d.x,
+                                 .step_y = d.step_y != 0 ? d.step_y : 1,
+                                 .step_x = d.step_x != 0 ? d.step_x : 1,
+                                 .height = d.height != 0 ? d.height : height,
+                                 .width = d.width != 0 ? d.width : width };
+    return COORDCONV_OK;
+}
+
+/* ---- axes ---- */
+
+/* Every sample at the same value, with nothing to round. */
+static struct cconv_axis constant_axis(double value)
+{
+    return (struct cconv_axis){ .low = value, .high = value, .length = 1, .first = 0, .step = 0 };
+}
+
+static struct cconv_axis axis(const struct cconv_grid *g, double first, double step, double n,
+                              double other)
+{
+    struct cconv_axis a = {
+        .low = g->low, .high = g->high, .length = n, .first = first, .step = step
+    };
+
+    switch (g->sampling) {
+    case COORDCONV_SAMPLING_START:
+        return a;
+    case COORDCONV_SAMPLING_CENTER:
+        a.length = 2 * n;
+        a.first = 2 * first + 1;
+        a.step = 2 * step;
+        return a;
+    case COORDCONV_SAMPLING_PIXEL:
+        a.low = 0;
+        a.high = 1;
+        a.length = 1;
+        return a;
+    default:
+        a.length = (g->sampling == COORDCONV_SAMPLING_SWAPPED ? other : n) - 1;
+    }
+    if (a.length > 0)
+        return a;
+    return constant_axis(g->single == COORDCONV_SINGLE_LOW ? g->low : (g->low + g->high) / 2);
+}
+
+struct cconv_axis cconv_axis_y(const struct cconv_grid *grid, const struct cconv_place *place)
+{
+    return axis(grid, place->y, place->step_y, (double)place->height, (double)place->width);
+}
+
+struct cconv_axis cconv_axis_x(const struct cconv_grid *grid, const struct cconv_place *place)
+{
+    return axis(grid, place->x, place->step_x, (double)place->width, (double)place->height);
+}
+
+/* One quotient of two numbers that are exact where low and high are small integers: mirror images
+ * then differ by their sign alone. */
+double cconv_axis_value(const struct cconv_axis *a, double k)
+{
+    const double t = a->first + k * a->step;
+
+    return ((a->length - t) * a->low + t * a->high) / a->length;
+}
+
+double cconv_axis_slope(const struct cconv_axis *a)
+{
+    return (a->high - a->low) * a->step / a->length;
+}
+
+/* ---- radius ---- */
+
+static double centered(const struct cconv_grid *g, double value)
+{
+    return (value - g->low) / (g->high - g->low) - 0.5;
+}
+
+double cconv_radius_value(const struct cconv_grid *grid, double x, double y, double most)
+{
+    if (grid->radius == COORDCONV_RADIUS_OFFSET) {
+        x -= 0.5;
+        y -= 0.5;
+    } else if (grid->radius == COORDCONV_RADIUS_CENTERED) {
+        x = centered(grid, x);
+        y = centered(grid, y);
+    } else if (grid->radius == COORDCONV_RADIUS_NORMALIZED) {
+        return most > 0 ? sqrt(x * x + y * y) / most : 0;
+    }
+    return sqrt(x * x + y * y);
+}
+
+/* Largest absolute value on an axis of n samples: it is at one of its ends. */
+static double most_of_axis(const struct cconv_axis *a, int64_t n)
+{
+    return fmax(fabs(cconv_axis_value(a, 0)), fabs(cconv_axis_value(a, (double)(n - 1))));
+}
+
+double cconv_radius_most(const struct cconv_grid *grid, const struct cconv_place *place)
+{
+    const struct cconv_place whole = {
+        .step_y = 1, .step_x = 1, .height = place->height, .width = place->width
+    };
+    const struct cconv_axis along_y = cconv_axis_y(grid, &whole);
+    const struct cconv_axis along_x = cconv_axis_x(grid, &whole);
+    const double y = most_of_axis(&along_y, place->height);
+    const double x = most_of_axis(&along_x, place->width);
+
+    return sqrt(x * x + y * y);
+}
+
+/* ---- conventions ---- */
+
+/* Fields of a convention that differ, in few bytes. */
+struct convention {
+    float low, high;
+    unsigned char row_first, before, has_radius, sampling, radius, single;
+};
+
+enum {
+    OWN,
+    PAPER,
+    UBER,
+    MKOCABAS,
+    WIZARON,
+    AWING,
+    SOLO,
+    PFRENDL,
+    PADDLE,
+    PADDLE_SLIP,
+    MONAI,
+    DREF360,
+    N_MCA,
+    CELL_CENTER
+};
+
+static const struct convention conventions[] = {
+    [OWN] = { .has_radius = 1 },
+    [PAPER] = { .has_radius = 1, .radius = COORDCONV_RADIUS_OFFSET },
+    [UBER] = { .has_radius = 1, .sampling = COORDCONV_SAMPLING_SWAPPED },
+    [MKOCABAS] = { .row_first = 1, .has_radius = 1, .radius = COORDCONV_RADIUS_OFFSET },
+    [WIZARON] = { .row_first = 1,
+                  .before = 1,
+                  .has_radius = 1,
+                  .radius = COORDCONV_RADIUS_NORMALIZED },
+    [AWING] = { .row_first = 1, .has_radius = 1, .radius = COORDCONV_RADIUS_NORMALIZED },
+    [SOLO] = { .single = COORDCONV_SINGLE_LOW },
+    [PFRENDL] = { .row_first = 1, .single = COORDCONV_SINGLE_LOW },
+    [PADDLE] = { .single = COORDCONV_SINGLE_MIDDLE },
+    [PADDLE_SLIP] = { .low = -1, .high = -0.5F },
+    [MONAI] = { .low = -0.5F, .high = 0.5F, .row_first = 1, .single = COORDCONV_SINGLE_LOW },
+    [DREF360] = { .row_first = 1, .sampling = COORDCONV_SAMPLING_START },
+    [N_MCA] = { .low = 0, .high = 1, .row_first = 1 },
+    [CELL_CENTER] = { .has_radius = 1, .sampling = COORDCONV_SAMPLING_CENTER },
+};
+
+/* Text within the table, so that it needs no relocation when the library is loaded. */
+static const struct {
+    char name[23];
+    unsigned char is;
+} names[] = {
+    { "coordconv", OWN },
+    { "paper", PAPER },
+    { "glastonburyc", PAPER },
+    { "mkocabas-np", PAPER },
+    { "uber", UBER },
+    { "ashwindcruz", UBER },
+    { "mkocabas", MKOCABAS },
+    { "mkocabas-th", MKOCABAS },
+    { "walsvid", MKOCABAS },
+    { "keras-coordconv", MKOCABAS },
+    { "mvoelk", MKOCABAS },
+    { "wizaron", WIZARON },
+    { "adaptive-wing-loss", AWING },
+    { "solo", SOLO },
+    { "solov2", SOLO },
+    { "mmdetection", SOLO },
+    { "optimize-coordconv", SOLO },
+    { "pfrendl", PFRENDL },
+    { "batdetect2", PFRENDL },
+    { "dominikandreas", OWN },
+    { "paddle", PADDLE },
+    { "paddle-slip", PADDLE_SLIP },
+    { "ppyolo", PADDLE_SLIP },
+    { "monai", MONAI },
+    { "dref360", DREF360 },
+    { "n-mca", N_MCA },
+    { "cell-center", CELL_CENTER },
+};
+
+static void spell_out(const struct convention *c, coordconv_convention_desc *out)
+{
+    *out = (coordconv_convention_desc){
+        .struct_size = sizeof *out,
+        .coords =
+            (uint32_t)COORDCONV_COORDS_XY | (c->has_radius ? (uint32_t)COORDCONV_COORDS_RADIUS : 0),
+        .row_first = c->row_first,
+        .before = c->before,
+        .grid = { .struct_size = sizeof out->grid,
+                  .sampling = c->sampling,
+                  .low = (double)c->low,
+                  .high = (double)c->high,
+                  .radius = c->radius,
+                  .single = c->single },
+    };
+}
+
+coordconv_status coordconv_convention(const char *name, coordconv_convention_desc *out)
+{
+    coordconv_convention_desc d;
+    coordconv_status status;
+    uint32_t size;
+
+    if (name == NULL || out == NULL)
+        return cconv_fail(NULL, COORDCONV_ERR_INVALID, "convention: %s is NULL",
+                          name == NULL ? "name" : "out");
+    status = cconv_desc_read(NULL, "convention", out,
+                             CCONV_DESC_END(coordconv_convention_desc, grid), sizeof d, &d);
+    if (status != COORDCONV_OK)
+        return status;
+    size = d.struct_size;
+    for (size_t i = 0; i < CCONV_COUNT(names); i++) {
+        if (strcmp(name, names[i].name) != 0)
+            continue;
+        spell_out(&conventions[names[i].is], &d);
+        d.struct_size = size;
+        memcpy(out, &d, CCONV_MIN(size, sizeof d));
+        return COORDCONV_OK;
+    }
+    return cconv_fail(NULL, COORDCONV_ERR_NOT_FOUND,
+                      "convention: no convention is called \"%.64s\"", name);
+}
