@@ -28,7 +28,9 @@ enum {
     COORDCONV_COORDS_NONE = 0,
     COORDCONV_COORDS_XY = 1,     /* two channels, x then y */
     COORDCONV_COORDS_RADIUS = 2, /* one channel, after x and y where they are there */
-    COORDCONV_COORDS_PIXEL = 4   /* unit pixels instead of [-1, 1]; exact for integers */
+    COORDCONV_COORDS_PIXEL = 4,  /* unit pixels instead of [-1, 1]; exact for integers */
+    COORDCONV_COORDS_X = 8,      /* one channel, x alone; with Y as XY */
+    COORDCONV_COORDS_Y = 16      /* one channel, y alone */
 };
 
 /** Number of channels that flags stand for: 0 .. 3; -1 for unknown flags. Since 0.1. */

@@ -5,8 +5,8 @@
  *
  * Activations are [N, H, W, C]. Weights are seen as PyTorch has them, [O, I,
  * KH, KW], coordinate channels after the data channels in the order x, y,
- * radius (coords.h). Parameters are float32 tensors the layer owns; reading and
- * writing them through coordconv_layer_parameter() is how weights get in and out.
+ * radius, whatever grid they are made by (coords.h). Parameters are float32 tensors the layer owns;
+ * reading and writing them through coordconv_layer_parameter() is how weights get in and out.
  *
  * Thread safety: a layer may be read (forward, backward, copies of parameters)
  * by any number of threads at once; while its parameters change, including the
@@ -49,6 +49,9 @@ typedef struct coordconv_conv2d_desc {
     int32_t no_bias;   /* 1: no bias; default 0 */
     int32_t init;      /* COORDCONV_INIT_* of the weight; default he_normal. The bias starts at 0 */
     double init_value; /* for COORDCONV_INIT_CONSTANT */
+    /* How places become coordinates, copied during the call; default NULL: this library's own way,
+     * or with COORDCONV_COORDS_PIXEL pixels. Files keep parameters only, not this */
+    const coordconv_grid_desc *grid;
 } coordconv_conv2d_desc;
 
 /**
@@ -87,6 +90,7 @@ typedef struct coordconv_conv_transpose2d_desc {
     int32_t no_bias;       /* 1: no bias; default 0 */
     int32_t init;          /* COORDCONV_INIT_* of the weight; default he_normal */
     double init_value;     /* for COORDCONV_INIT_CONSTANT */
+    const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc */
 } coordconv_conv_transpose2d_desc;
 
 /**
@@ -179,6 +183,16 @@ COORDCONV_API coordconv_status coordconv_layer_parameter(const coordconv_layer *
 COORDCONV_API uint32_t coordconv_layer_coords(const coordconv_layer *layer);
 
 /**
+ * The grid that the coordinates of a convolution or transposed convolution are made by, defaults
+ * filled in. out->struct_size is set by the caller and says how much of it is written. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_STATE (a layer without
+ * coordinates) or COORDCONV_ERR_ABI.
+ */
+COORDCONV_API coordconv_status coordconv_layer_grid(const coordconv_layer *layer,
+                                                    coordconv_grid_desc *out);
+
+/**
  * Make a copy of a convolution or transposed convolution that sees other
  * coordinates: the weights of channels both have are copied, new coordinate
  * channels start at zero, so the output is the same bit for bit until the copy
@@ -186,8 +200,8 @@ COORDCONV_API uint32_t coordconv_layer_coords(const coordconv_layer *layer);
  *
  * Dropping a channel is possible only while its weights are all zero: otherwise
  * the function of the layer would change, and the call fails and names the
- * channel and its largest weight. PIXEL and [-1, 1] coordinates count as
- * different channels. Since 0.1.
+ * channel and its largest weight. PIXEL and other coordinates count as
+ * different channels; but for the flag PIXEL the copy has the grid of the layer. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, no convolution, unknown
  * flags, a channel that is in use), COORDCONV_ERR_UNSUPPORTED (groups) or

@@ -100,10 +100,48 @@ COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const c
                                                    coordconv_tensor *tensor);
 
 /**
+ * Say where the images of an input lie in larger ones (coordconv_frame_desc): crops, tiles,
+ * letterboxed or mirrored images, of which CoordConvs see the true places. The frames are copied
+ * and hold for all runs until they are set again. input: the name of an image input. frames: one
+ * for each image of its batch, or one (count 1) for all; each has its struct_size, all the same.
+ * NULL (count 0): each image is the whole, as at first. Since 0.1.
+ *
+ * A frame goes through the graph. Let a layer or pooling have, along an axis, kernel k, stride s
+ * and dilation d, pads p before this image and P before the larger one (they differ with
+ * COORDCONV_SAME alone); then, with c = (k - 1) d / 2, the output has a frame with the same step,
+ *
+ *     y' = (y + step (c - p) - (c - P)) / s            of a convolution or pooling
+ *     y' = y s - step (c - p) + (c - P)                of a transposed convolution
+ *
+ * and as its extents those of the larger image's own output: the middle of an output's window lies
+ * where it would in that. So with stride 1 and no padding a tile's y stays what it is, and the
+ * larger image loses d (k - 1). Batch norms, linear layers, activations, softmax, sums, products
+ * and concatenations along channels leave frames as they are; what has been tiled from a vector
+ * fits any frame. Nothing else hands them on: a convolution with coordinates behind a reshape, a
+ * global pool, a concatenation of rows, a sum of values with different frames, or a window larger
+ * than the larger image makes the next run fail if a frame is set.
+ *
+ * With frames a layer's coordinate part is made anew for each image that lies in another way than
+ * the one before. Results for an image are, bit for bit, what a plan of its batch of one computes
+ * at inference.
+ *
+ * The first call allocates; runs do not. Between a forward and its backward pass, frames that are
+ * set make the latter fail.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, a count that is neither the batch nor 1, a
+ * field out of range), COORDCONV_ERR_NOT_FOUND (no such input), COORDCONV_ERR_SHAPE (no image),
+ * COORDCONV_ERR_ABI or COORDCONV_ERR_NOMEM. The next run returns COORDCONV_ERR_UNSUPPORTED where a
+ * frame has no meaning for a convolution's coordinates.
+ */
+COORDCONV_API coordconv_status coordconv_plan_set_frames(coordconv_plan *plan, const char *input,
+                                                         int64_t count,
+                                                         const coordconv_frame_desc *frames);
+
+/**
  * Forward pass; of a training plan, forward and backward pass. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, a class label out of
- * range) or COORDCONV_ERR_STATE (an input not bound).
+ * range), COORDCONV_ERR_STATE (an input not bound), or what coordconv_plan_set_frames says.
  */
 COORDCONV_API coordconv_status coordconv_plan_run(coordconv_plan *plan);
 

@@ -13,13 +13,15 @@
 #include "base/report.h"
 
 #define KNOWN_FLAGS                                                                                \
-    ((uint32_t)(COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS | COORDCONV_COORDS_PIXEL))
+    ((uint32_t)(COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS | COORDCONV_COORDS_PIXEL |           \
+                COORDCONV_COORDS_X | COORDCONV_COORDS_Y))
 
 int32_t coordconv_coords_channels(uint32_t flags)
 {
     if ((flags & ~KNOWN_FLAGS) != 0)
         return -1;
-    return (flags & COORDCONV_COORDS_XY ? 2 : 0) + (flags & COORDCONV_COORDS_RADIUS ? 1 : 0);
+    return cconv_coords_has_x(flags) + cconv_coords_has_y(flags) +
+           (flags & COORDCONV_COORDS_RADIUS ? 1 : 0);
 }
 
 /* 2 k / (n - 1) - 1 as one quotient of two integers, both exact in double: the
@@ -83,6 +85,18 @@ DEFINE_FILL(fill_float, float)
 #define fill_float fill_real
 #endif
 
+/* A channel of x or of y alone. */
+static void fill_axis(uint32_t flags, int64_t height, int64_t width, float *dst, int64_t row_stride,
+                      int64_t column_stride)
+{
+    const int is_x = cconv_coords_has_x(flags);
+
+    for (int64_t i = 0; i < height; i++, dst += row_stride)
+        for (int64_t j = 0; j < width; j++)
+            dst[j * column_stride] =
+                (float)cconv_coords_axis(flags, is_x ? j : i, is_x ? width : height);
+}
+
 coordconv_status coordconv_coords_fill(uint32_t flags, int64_t height, int64_t width, float *dst,
                                        int64_t channel_stride, int64_t row_stride,
                                        int64_t column_stride)
@@ -97,6 +111,12 @@ coordconv_status coordconv_coords_fill(uint32_t flags, int64_t height, int64_t w
                           "coords: canvas %" PRId64 "x%" PRId64 ", sides of 1 .. %" PRId32
                           " are possible",
                           height, width, INT32_MAX);
+    if (cconv_coords_has_x(flags) != cconv_coords_has_y(flags)) {
+        fill_axis(flags, height, width, dst, row_stride, column_stride);
+        dst += channel_stride;
+    } else if (cconv_coords_has_x(flags)) {
+        flags |= COORDCONV_COORDS_XY;
+    }
     fill_float(flags, height, width, dst, channel_stride, row_stride, column_stride);
     return COORDCONV_OK;
 }

@@ -10,11 +10,23 @@
 #include "base/real.h"
 #include "base/report.h"
 
+/* Whether flags ask for a channel of x, and for one of y. */
+static inline int cconv_coords_has_x(uint32_t flags)
+{
+    return (flags & (COORDCONV_COORDS_XY | COORDCONV_COORDS_X)) != 0;
+}
+
+static inline int cconv_coords_has_y(uint32_t flags)
+{
+    return (flags & (COORDCONV_COORDS_XY | COORDCONV_COORDS_Y)) != 0;
+}
+
 /* Coordinate of sample k on an axis of n samples, before it is rounded to the
  * type it is kept in. In [-1, 1] exactly antisymmetric: C(k) = -C(n - 1 - k). */
 double cconv_coords_axis(uint32_t flags, int64_t k, int64_t n);
 
-/* coordconv_coords_fill without the checks, into the type models compute in. */
+/* coordconv_coords_fill without the checks, into the type models compute in; X and Y by
+ * themselves are not known here. */
 void cconv_coords_values(uint32_t flags, int64_t height, int64_t width, cconv_real *dst,
                          int64_t channel_stride, int64_t row_stride, int64_t column_stride);
 

@@ -18,15 +18,17 @@ struct run {
     char *slots;
     size_t slot_bytes;
     cconv_real *partials;
+    size_t begin, end; /* pixels; all but where images lie in different ways */
+    size_t tiles;
 };
 
 static struct tile take_tile(const struct run *r, size_t index, size_t slot)
 {
     const struct cconv_chain *chain = r->chain;
-    const size_t first = index * chain->tile;
+    const size_t first = r->begin + index * chain->tile;
 
     return (struct tile){ .first = first,
-                          .count = CCONV_MIN(chain->tile, chain->pixels - first),
+                          .count = CCONV_MIN(chain->tile, r->end - first),
                           .slot = r->slots + slot * r->slot_bytes };
 }
 
@@ -114,6 +116,38 @@ static void begin(coordconv_plan *plan, const struct cconv_chain *chain)
     }
 }
 
+/* Let the coordinates be those of the image that pixel `pixel` of a node is in. Returns the
+ * end of the images behind it that lie alike. */
+static size_t place_node(struct cconv_plan_node *n, size_t pixels, size_t pixel, int backward)
+{
+    const size_t batch = (size_t)n->app.in[0].dim[0], image = pixels / batch;
+    const size_t first = pixel / image;
+    size_t end = first + 1;
+
+    while (end < batch && cconv_place_same(&n->run.places[end], &n->run.places[first]))
+        end++;
+    n->run.scratch = n->forward_scratch;
+    n->app.op->place(&n->app, &n->run, &n->run.places[first], backward);
+    return end * image;
+}
+
+/* Get the nodes ready for pixels from r->begin on, as far as they can be done together. */
+static void begin_part(struct run *r, size_t first, int backward)
+{
+    const struct cconv_chain *chain = r->chain;
+
+    r->begin = first;
+    r->end = chain->pixels;
+    for (int32_t i = chain->first; i <= chain->last; i++) {
+        struct cconv_plan_node *n = &r->plan->nodes[i];
+
+        if (takes_part(r->plan, chain, i) && n->run.places != NULL)
+            r->end = CCONV_MIN(r->end, place_node(n, chain->pixels, first, backward));
+    }
+    r->tiles = (r->end - r->begin + chain->tile - 1) / chain->tile;
+    begin(r->plan, chain);
+}
+
 void cconv_chain_forward(coordconv_plan *plan, const struct cconv_chain *chain)
 {
     struct run r = { .plan = plan,
@@ -121,8 +155,10 @@ void cconv_chain_forward(coordconv_plan *plan, const struct cconv_chain *chain)
                      .slots = plan->nodes[chain->first].forward_scratch,
                      .slot_bytes = chain->forward_slot };
 
-    begin(plan, chain);
-    cconv_parallel_run(&cconv_plan_context(plan)->parallel, forward_task, &r, chain->tiles);
+    for (size_t first = 0; first < chain->pixels; first = r.end) {
+        begin_part(&r, first, 0);
+        cconv_parallel_run(&cconv_plan_context(plan)->parallel, forward_task, &r, r.tiles);
+    }
 }
 
 /* Add what was written to buffers of their own to the gradients they belong to. */
@@ -228,11 +264,11 @@ static void backward_task(void *arg, size_t task, size_t slot)
     const struct run *r = arg;
     const struct cconv_chain *chain = r->chain;
     cconv_real *partial = r->partials + task * chain->partial_stride;
-    const size_t end = chain->tiles * (task + 1) / chain->partials;
+    const size_t end = r->tiles * (task + 1) / chain->partials;
 
-    if (chain->partial_stride != 0) /* else there is no memory either */
+    if (chain->partial_stride != 0 && r->begin == 0) /* else there is no memory either */
         memset(partial, 0, chain->partial_stride * sizeof *partial);
-    for (size_t i = chain->tiles * task / chain->partials; i < end; i++) {
+    for (size_t i = r->tiles * task / chain->partials; i < end; i++) {
         const struct tile t = take_tile(r, i, slot);
 
         const int more = chain->products != 0 && i + 1 < end;
@@ -270,6 +306,9 @@ void cconv_chain_backward(coordconv_plan *plan, const struct cconv_chain *chain)
                      .slot_bytes = chain->backward_slot };
 
     r.partials = (cconv_real *)(void *)(r.slots + parallel->slots * r.slot_bytes);
-    cconv_parallel_run(parallel, backward_task, &r, chain->partials);
+    for (size_t first = 0; first < chain->pixels; first = r.end) {
+        begin_part(&r, first, 1);
+        cconv_parallel_run(parallel, backward_task, &r, chain->partials);
+    }
     cconv_parallel_run(parallel, gather_task, &r, (size_t)(chain->last - chain->first + 1));
 }

@@ -30,6 +30,9 @@ struct cconv_plan_value {
     uint8_t is_output;
     uint8_t wants_gradient;
     uint8_t gradient_begun; /* while laying out: a node nearer to the loss writes its gradient */
+    uint8_t placed;     /* some of its images are not the whole: plan->places says where they lie */
+    uint8_t lost;       /* an input's frame has no meaning here */
+    uint8_t everywhere; /* each image is the same all over, so it lies wherever one wants */
     uint8_t private_so_far; /* nobody reads what the maker's output was before it became this */
     uint8_t pinned;         /* of a root: what it now holds must not be written over */
     uint8_t inner;      /* of a root: nothing in the arena, a buffer of a chain's tile or none */
@@ -64,6 +67,7 @@ struct cconv_plan_node {
     size_t partial;        /* element of the chain's partial sums where its own begin */
     struct cconv_pointwise_state pointwise; /* during a run of the chain */
     uint8_t packed_once;
+    uint8_t placed;          /* packed may hold coordinates of another place than the whole */
     uint64_t packed_version; /* of the parameters in packed */
     coordconv_value add;     /* value added as the output is stored; COORDCONV_NO_VALUE: none */
     coordconv_layer *norm;   /* batch norm folded into the weights, borrowed; NULL: none */
@@ -126,6 +130,9 @@ struct coordconv_plan {
     int32_t forward_done, backward_done;
     int32_t may_fail;     /* some operation may fail on its data */
     int32_t bindings_new; /* something was bound since the outputs were last placed */
+    struct cconv_place *places; /* [node_count][place_batch] of values; NULL: never a frame set */
+    size_t place_batch;
+    int32_t frames_new; /* frames were set since they last went through the graph */
 };
 
 static inline const struct cconv_node *cconv_plan_source(const coordconv_plan *plan, int32_t i)
@@ -150,6 +157,13 @@ static inline coordconv_value cconv_plan_reads(const coordconv_plan *plan, int32
     const coordconv_value x = cconv_plan_source(plan, i)->inputs[k];
 
     return k == 0 && plan->nodes[i].spread ? cconv_plan_source(plan, x)->inputs[0] : x;
+}
+
+/* Where the images of a value lie, one for each of its batch. */
+static inline struct cconv_place *cconv_plan_places(const coordconv_plan *plan,
+                                                    coordconv_value value)
+{
+    return plan->places + (size_t)value * plan->place_batch;
 }
 
 /* Where a value that is not inner lies: values in the memory of an input move with it. */
@@ -178,6 +192,13 @@ int cconv_plan_readable(const coordconv_plan *plan, const struct cconv_plan_port
 /* Before a run: let outputs be computed in the tensors bound to them where that makes no
  * difference but a copy less. */
 void cconv_plan_place_outputs(coordconv_plan *plan);
+
+/* Frames of inputs through the graph, to the nodes' run.places; fails where one has no meaning. */
+coordconv_status cconv_plan_resolve_frames(coordconv_plan *plan);
+void cconv_plan_free_frames(coordconv_plan *plan);
+
+/* The input of this name, NULL if there is none. */
+struct cconv_plan_port *cconv_plan_input(const coordconv_plan *plan, const char *name);
 
 /* A row-major tensor over memory that `owner` keeps alive. */
 coordconv_status cconv_plan_view(const coordconv_plan *plan, int32_t dtype,

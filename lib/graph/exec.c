@@ -37,13 +37,18 @@ static void prepare_node(const coordconv_plan *plan, struct cconv_plan_node *n)
 
     if (n->norm != NULL)
         version += cconv_layer_version(n->norm);
-    if (n->packed_once && n->packed_version == version)
-        return;
     n->run.scratch = plan->prepare_scratch;
+    if (n->packed_once && n->packed_version == version) {
+        if (n->placed && n->run.places == NULL)
+            n->app.op->place(&n->app, &n->run, NULL, 0);
+        n->placed = n->run.places != NULL;
+        return;
+    }
     if (n->norm != NULL)
         cconv_fold_norm(&n->app, n->norm, n->folded, n->folded + cconv_fold_channels(&n->app));
     n->app.op->prepare(&n->app, &n->run);
     n->packed_once = 1;
+    n->placed = n->run.places != NULL;
     n->packed_version = version;
 }
 
@@ -119,7 +124,8 @@ coordconv_status coordconv_plan_forward(coordconv_plan *plan)
 
     if (plan == NULL)
         return plan_fail(plan, COORDCONV_ERR_INVALID, "plan_forward", "plan is NULL");
-    if ((st = take_inputs(plan)) != COORDCONV_OK)
+    if ((st = take_inputs(plan)) != COORDCONV_OK ||
+        (plan->frames_new && (st = cconv_plan_resolve_frames(plan)) != COORDCONV_OK))
         return st;
     plan->forward_done = plan->backward_done = 0;
     if (plan->bindings_new)

@@ -173,7 +173,8 @@ static void live_packed(coordconv_plan *plan, int32_t i)
         live(prepare_block(plan), cconv_size_align(n->space.forward), 0, 0);
 }
 
-/* The nodes of a chain share the scratch of its first, which is the chain's. */
+/* The nodes of a chain share the scratch of its first, which is the chain's; one with
+ * coordinates has besides what place wants. */
 static void live_scratch(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_plan_node *n = &plan->nodes[i];
@@ -183,7 +184,10 @@ static void live_scratch(coordconv_plan *plan, int32_t i)
     size_t backward = n->backward ? n->space.backward : 0;
 
     if (chain != NULL) {
-        forward = i == chain->first ? chain->forward_bytes : 0;
+        if (!cconv_app_sees_places(&n->app)) /* else coordinates may be made anew, before tiles */
+            forward = 0;
+        if (i == chain->first)
+            forward = CCONV_MAX(forward, chain->forward_bytes);
         backward = i == chain->first ? chain->backward_bytes : 0;
     }
     live(node_block(plan, i, FORWARD), cconv_size_align(forward), now.first, now.last);

@@ -77,6 +77,7 @@ static void destroy(coordconv_plan *plan)
     plan_free(plan, plan->param_pointers, param_total(plan), sizeof *plan->param_pointers);
     plan_free(plan, plan->param_sinks, param_total(plan), sizeof *plan->param_sinks);
     coordconv_tensor_unref(plan->arena);
+    cconv_plan_free_frames(plan);
     plan_free(plan, plan, 1, sizeof *plan);
     coordconv_model_unref(model);
 }
@@ -172,6 +173,11 @@ static struct cconv_plan_port *find_port(struct cconv_plan_port *ports, int32_t 
             return &ports[i];
     }
     return NULL;
+}
+
+struct cconv_plan_port *cconv_plan_input(const coordconv_plan *plan, const char *name)
+{
+    return find_port(plan->inputs, plan->input_count, name);
 }
 
 static coordconv_status find_loss(coordconv_plan *plan, const coordconv_plan_desc *desc)

@@ -68,7 +68,7 @@ static const struct cconv_pointwise pointwise = {
 
 const struct cconv_op cconv_op_act = {
     .name = "activation",
-    .flags = CCONV_KEEPS_Y | CCONV_IN_PLACE,
+    .flags = CCONV_KEEPS_Y | CCONV_IN_PLACE | CCONV_KEEPS_PLACE,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -62,7 +62,7 @@ static const struct cconv_pointwise pointwise = {
 
 const struct cconv_op cconv_op_add = {
     .name = "add",
-    .flags = CCONV_IN_PLACE | CCONV_IN_PLACE_1,
+    .flags = CCONV_IN_PLACE | CCONV_IN_PLACE_1 | CCONV_KEEPS_PLACE,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -304,7 +304,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_batch_norm = {
     .name = "batch_norm",
-    .flags = CCONV_KEEPS_X | CCONV_IN_PLACE | CCONV_FUSES_ACT,
+    .flags = CCONV_KEEPS_X | CCONV_IN_PLACE | CCONV_FUSES_ACT | CCONV_KEEPS_PLACE,
     .infer = infer,
     .space = space,
     .prepare = prepare,

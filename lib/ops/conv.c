@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "core/coords.h"
+#include "ops/channels.h"
 #include "ops/pointwise.h"
 #include "ops/position.h"
 #include "ops/sums.h"
@@ -83,6 +83,25 @@ static coordconv_status infer(struct cconv_app *app)
     return COORDCONV_OK;
 }
 
+static int carry(const struct cconv_app *app, const struct cconv_place *in, struct cconv_place *out)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const int64_t *dim = app->in[0].dim;
+    const struct cconv_window_pair y = { axis_window(a, 0, dim[1]), axis_window(a, 0, in->height),
+                                         in->y, in->step_y };
+    const struct cconv_window_pair x = { axis_window(a, 1, dim[2]), axis_window(a, 1, in->width),
+                                         in->x, in->step_x };
+
+    *out = (struct cconv_place){ .y = cconv_window_carry(&y, a->transposed),
+                                 .x = cconv_window_carry(&x, a->transposed),
+                                 .step_y = in->step_y,
+                                 .step_x = in->step_x,
+                                 .height = y.larger.out,
+                                 .width = x.larger.out };
+    return out->height >= 1 && out->height <= INT32_MAX && out->width >= 1 &&
+           out->width <= INT32_MAX;
+}
+
 void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
@@ -141,6 +160,8 @@ struct packed {
     size_t forward, backward, coords, channels, plane, map, total;
     int has_plane, has_map, has_channels;
     struct cconv_position position;
+    struct cconv_place place; /* what the coordinates are made for */
+    int placed;               /* 0: for none as a whole */
 };
 
 static size_t add_bytes(size_t *end, size_t bytes)
@@ -195,6 +216,30 @@ static size_t sum_image_bytes(const struct cconv_conv_geometry *g)
     return cconv_size_align(cconv_size_mul(g->out_image, sizeof(cconv_real)));
 }
 
+/* The coordinate weights as `rows` runs of `length`, `step` elements apart. */
+struct coord_rows {
+    size_t rows, length, step;
+};
+
+static struct coord_rows coord_rows(const struct cconv_app *app,
+                                    const struct cconv_conv_geometry *g)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const size_t channels = (size_t)a->coord_channels;
+
+    if (a->transposed)
+        return (struct coord_rows){ 1, cconv_size_mul(channels, g->data.weight_s), 0 };
+    return (struct coord_rows){ (size_t)a->out_channels,
+                                cconv_size_mul(channels, cconv_conv_plane(a)), g->data.weight_s };
+}
+
+static size_t coord_bytes(const struct cconv_app *app, const struct cconv_conv_geometry *g)
+{
+    const struct coord_rows r = coord_rows(app, g);
+
+    return cconv_size_align(cconv_size_mul(cconv_size_mul(r.rows, r.length), sizeof(cconv_real)));
+}
+
 static void space(const struct cconv_app *app, struct cconv_space *s)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
@@ -221,6 +266,8 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
         s->backward = CCONV_MAX(s->backward, cconv_corr_grad_scratch(app->context, &g.coords));
         s->backward = cconv_size_add(s->backward, sum_image_bytes(&g));
     }
+    if (a->coord_channels > 0)
+        s->backward = cconv_size_add(s->backward, coord_bytes(app, &g));
 }
 
 static void *at(const struct cconv_run *run, size_t offset)
@@ -255,17 +302,61 @@ static void pack(const struct cconv_app *app, const struct cconv_corr *c, int sc
         cconv_corr_gather_pack(app->context, c, weight, app->scale, packed);
 }
 
-/* The map of coordinates of any kind, and the bias. */
-static void prepare_map(const struct cconv_app *app, const struct cconv_run *run,
-                        const struct cconv_conv_geometry *g, const struct packed *p,
-                        const cconv_real *weight)
+static struct cconv_place whole_of(const struct cconv_app *app)
+{
+    return (struct cconv_place){
+        .step_y = 1, .step_x = 1, .height = app->in[0].dim[1], .width = app->in[0].dim[2]
+    };
+}
+
+/* Coordinates themselves: axes of the formula, and channels. */
+static void place_channels(const struct cconv_app *app, const struct cconv_run *run,
+                           struct packed *p, const struct cconv_place *place)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
+    const struct cconv_channels channels = { .coords = a->coords,
+                                             .grid = a->grid,
+                                             .place = *place,
+                                             .height = app->in[0].dim[1],
+                                             .width = app->in[0].dim[2] };
+    const struct cconv_axis y = cconv_axis_y(&a->grid, place), x = cconv_axis_x(&a->grid, place);
 
-    pack(app, &g->coords, a->transposed, weight, at(run, p->coords));
-    apply(app, &g->coords, at(run, p->coords), at(run, p->channels),
-          (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE, at(run, p->map),
-          run->scratch);
+    if (p->has_plane)
+        cconv_position_set(&p->position, &y, &x);
+    if (p->has_channels)
+        cconv_channels_fill(app->context, &channels, at(run, p->channels));
+}
+
+/* What sums start from: the formula and what there is of a map, bias included. */
+static void place_starts(const struct cconv_app *app, const struct cconv_run *run,
+                         const struct packed *p)
+{
+    const cconv_real *weight = cconv_layer_values(app->layer, 0);
+    struct cconv_conv_geometry g;
+
+    cconv_conv_geometry(app, &g);
+    if (p->has_plane)
+        cconv_position_fill(app->context, &p->position, weight + g.coord_weights, app->scale,
+                            bias_values(app), at(run, p->plane), at(run, p->map), run->scratch);
+    else
+        apply(app, &g.coords, at(run, p->coords), at(run, p->channels),
+              (struct cconv_corr_init){ .values = bias_values(app) }, CCONV_ACT_NONE,
+              at(run, p->map), run->scratch);
+}
+
+static void place(const struct cconv_app *app, const struct cconv_run *run,
+                  const struct cconv_place *place, int backward)
+{
+    struct packed *p = run->packed;
+    const struct cconv_place where = place != NULL ? *place : whole_of(app);
+
+    if (app->attr->conv.coord_channels == 0 || (p->placed && cconv_place_same(&p->place, &where)))
+        return;
+    place_channels(app, run, p, &where);
+    p->placed = !backward;
+    p->place = where;
+    if (!backward)
+        place_starts(app, run, p);
 }
 
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
@@ -281,14 +372,9 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     pack(app, &g.data, a->transposed, weight, at(run, p.forward));
     if (app->training)
         pack(app, &g.data, !a->transposed, weight, at(run, p.backward));
-    if (p.has_channels)
-        cconv_coords_values(a->coords, app->in[0].dim[1], app->in[0].dim[2], at(run, p.channels), 1,
-                            app->in[0].dim[2] * a->coord_channels, a->coord_channels);
-    if (p.has_plane)
-        cconv_position_fill(app->context, &p.position, weight + g.coord_weights, app->scale,
-                            bias_values(app), at(run, p.plane), at(run, p.map), run->scratch);
-    else if (p.has_map)
-        prepare_map(app, run, &g, &p, weight + g.coord_weights);
+    if (a->coord_channels > 0 && !p.has_plane)
+        pack(app, &g.coords, a->transposed, weight + g.coord_weights, at(run, p.coords));
+    place(app, run, NULL, 0);
 }
 
 /* What sums start from; *plane is room for a formula. */
@@ -309,7 +395,46 @@ static struct cconv_corr_init start_of(const struct cconv_app *app, const struct
     return init;
 }
 
-static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+/* Some images of a run, as an application and a run of their own. */
+struct part {
+    struct cconv_app app;
+    struct cconv_run run;
+    struct cconv_shape in;
+    const void *x[1];
+    cconv_real *dparam[2];
+};
+
+static void take_part(const struct cconv_app *app, const struct cconv_run *run,
+                      const struct cconv_conv_geometry *g, size_t first, size_t count,
+                      struct part *part)
+{
+    part->app = *app;
+    part->run = *run;
+    part->in = app->in[0];
+    part->in.dim[0] = part->app.out.dim[0] = (int64_t)count;
+    part->app.in = &part->in;
+    part->x[0] = (const cconv_real *)run->x[0] + first * g->in_image;
+    part->run.x = part->x;
+    part->run.places = run->places + first;
+    if (run->add != NULL)
+        part->run.add = run->add + first * g->out_image;
+    if (run->y != NULL)
+        part->run.y = run->y + first * g->out_image;
+    if (run->dy != NULL)
+        part->run.dy = run->dy + first * g->out_image;
+}
+
+/* How many images from the first on lie alike. */
+static size_t alike(const struct cconv_place *places, size_t count)
+{
+    size_t n = 1;
+
+    while (n < count && cconv_place_same(&places[n], &places[0]))
+        n++;
+    return n;
+}
+
+static void forward_images(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct packed *p = run->packed;
     struct cconv_corr_affine plane;
@@ -318,6 +443,26 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
 
     cconv_conv_geometry(app, &g);
     apply(app, &g.data, at(run, p->forward), run->x[0], init, app->act, run->y, run->scratch);
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const size_t batch = (size_t)app->in[0].dim[0];
+    struct cconv_conv_geometry g;
+
+    if (run->places == NULL) {
+        forward_images(app, run);
+        return COORDCONV_OK;
+    }
+    cconv_conv_geometry(app, &g);
+    for (size_t first = 0, count; first < batch; first += count) {
+        struct part part;
+
+        count = alike(run->places + first, batch - first);
+        take_part(app, run, &g, first, count, &part);
+        place(&part.app, &part.run, part.run.places, 0);
+        forward_images(&part.app, &part.run);
+    }
     return COORDCONV_OK;
 }
 
@@ -368,6 +513,47 @@ static void position_gradient(const struct cconv_app *app, const struct cconv_ru
                          run->scratch);
 }
 
+/* sum += gradients, or where `back` gradients = sum. */
+static void add_coord_rows(const struct coord_rows *r, cconv_real *sum, cconv_real *gradients,
+                           int back)
+{
+    for (size_t i = 0; i < r->rows; i++, sum += r->length, gradients += r->step) {
+        if (back)
+            memcpy(gradients, sum, r->length * sizeof *sum);
+        for (size_t k = 0; k < r->length && !back; k++)
+            sum[k] += gradients[k];
+    }
+}
+
+/* Images that lie each in a way of their own: one by one, the gradients added up. */
+static void gradient_one_by_one(const struct cconv_app *app, const struct cconv_run *run,
+                                const struct cconv_conv_geometry *g, const struct packed *p)
+{
+    const struct coord_rows rows = coord_rows(app, g);
+    cconv_real *sum = run->scratch, *gradients = run->dparam[0] + g->coord_weights;
+
+    memset(sum, 0, rows.rows * rows.length * sizeof *sum);
+    for (size_t n = 0; n < g->data.batch; n++) {
+        struct cconv_conv_geometry one;
+        struct part part;
+
+        take_part(app, run, g, n, 1, &part);
+        part.dparam[0] = run->dparam[0];
+        part.dparam[1] = NULL;
+        part.run.dparam = part.dparam;
+        part.run.scratch = (char *)run->scratch + coord_bytes(app, g);
+        cconv_conv_geometry(&part.app, &one);
+        place(&part.app, &part.run, part.run.places, 1);
+        position_gradient(&part.app, &part.run, &one, p);
+        add_coord_rows(&rows, sum, gradients, 0);
+    }
+    add_coord_rows(&rows, sum, gradients, 1);
+    if (app->attr->conv.bias && run->dparam[1] != NULL)
+        cconv_sum_pixels(app->context, g->data.batch * g->pixels,
+                         (size_t)app->attr->conv.out_channels, run->dy, run->dparam[1],
+                         (char *)run->scratch + coord_bytes(app, g));
+}
+
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct cconv_corr_init none = { .values = NULL };
@@ -377,7 +563,14 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
     cconv_conv_geometry(app, &g);
     if (run->dparam[0] != NULL)
         weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);
-    position_gradient(app, run, &g, p);
+    if (run->places != NULL && run->dparam[0] != NULL &&
+        alike(run->places, g.data.batch) < g.data.batch) {
+        gradient_one_by_one(app, run, &g, p);
+    } else {
+        if (run->places != NULL)
+            place(app, run, run->places, 1);
+        position_gradient(app, run, &g, p);
+    }
     if (run->dx[0] == NULL)
         return;
     if (app->attr->conv.transposed)
@@ -446,6 +639,8 @@ const struct cconv_op cconv_op_conv2d = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .place = place,
+    .carry = carry,
     .pointwise = &pointwise,
 };
 const struct cconv_op cconv_op_conv_transpose2d = {
@@ -456,4 +651,6 @@ const struct cconv_op cconv_op_conv_transpose2d = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .place = place,
+    .carry = carry,
 };

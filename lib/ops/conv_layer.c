@@ -20,6 +20,7 @@ struct fields {
     struct cconv_conv_attr attr;
     int32_t padding, no_bias, init;
     double init_value;
+    const coordconv_grid_desc *grid;
 };
 
 static void pair(int32_t to[2], const int32_t from[2], int32_t zero_means)
@@ -96,6 +97,29 @@ static coordconv_status check(const struct cconv_log *log, const struct fields *
     return check_groups(log, f);
 }
 
+/* The grid of coordinates that flags and a descriptor, which may be NULL, ask for. */
+static coordconv_status read_grid(const struct cconv_log *log, const struct fields *f,
+                                  struct cconv_grid *out)
+{
+    coordconv_grid_desc d = { .struct_size = sizeof d };
+    coordconv_status st = COORDCONV_OK;
+
+    if (f->grid != NULL)
+        st = cconv_desc_read(log, f->what, f->grid, CCONV_DESC_END(coordconv_grid_desc, single),
+                             sizeof d, &d);
+    if (st != COORDCONV_OK)
+        return st;
+    d.struct_size = sizeof d;
+    if ((f->attr.coords & COORDCONV_COORDS_PIXEL) != 0) {
+        if (d.sampling != COORDCONV_SAMPLING_ALIGNED && d.sampling != COORDCONV_SAMPLING_PIXEL)
+            return cconv_fail(log, COORDCONV_ERR_INVALID,
+                              "%s: coords are in pixels, but the grid's sampling is %d", f->what,
+                              (int)d.sampling);
+        d.sampling = COORDCONV_SAMPLING_PIXEL;
+    }
+    return cconv_grid_read(log, f->what, &d, out);
+}
+
 /* [O, I, KH, KW], or [I, O, KH, KW] when transposed; coordinates on the I axis. */
 static void weight_shape(const struct cconv_conv_attr *a, int64_t shape[4])
 {
@@ -141,6 +165,7 @@ static coordconv_status make_and_draw(coordconv_context *context, struct fields 
     a->bias = !f->no_bias;
     a->coord_channels = coordconv_coords_channels(a->coords);
     if ((st = check(&context->log, f)) != COORDCONV_OK ||
+        (st = read_grid(&context->log, f, &a->grid)) != COORDCONV_OK ||
         (st = make(context, f->op, a, &layer)) != COORDCONV_OK)
         return st;
     st = cconv_layer_draw(layer, 0, f->init, f->init_value,
@@ -182,6 +207,7 @@ coordconv_status coordconv_conv2d_new(coordconv_context *context, const coordcon
     f.no_bias = d.no_bias;
     f.init = d.init;
     f.init_value = d.init_value;
+    f.grid = d.grid;
     pair(f.attr.kernel, d.kernel, 0);
     pair(f.attr.stride, d.stride, 1);
     pair(f.attr.dilation, d.dilation, 1);
@@ -211,6 +237,7 @@ coordconv_status coordconv_conv_transpose2d_new(coordconv_context *context,
     f.no_bias = d.no_bias;
     f.init = d.init;
     f.init_value = d.init_value;
+    f.grid = d.grid;
     pair(f.attr.kernel, d.kernel, 0);
     pair(f.attr.stride, d.stride, 1);
     pair(f.attr.dilation, d.dilation, 1);
@@ -229,6 +256,32 @@ uint32_t coordconv_layer_coords(const coordconv_layer *layer)
     return layer != NULL && is_conv(layer) ? layer->attr.conv.coords : 0;
 }
 
+coordconv_status coordconv_layer_grid(const coordconv_layer *layer, coordconv_grid_desc *out)
+{
+    const struct cconv_log *log = layer != NULL ? &layer->context->log : NULL;
+    coordconv_grid_desc d;
+    coordconv_status st;
+
+    if (layer == NULL || out == NULL)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_grid: %s is NULL",
+                          layer == NULL ? "layer" : "out");
+    if (!is_conv(layer) || layer->attr.conv.coord_channels == 0)
+        return cconv_fail(log, COORDCONV_ERR_STATE, "layer_grid: this %s sees no coordinates",
+                          layer->op->name);
+    st = cconv_desc_read(log, "layer_grid", out, CCONV_DESC_END(coordconv_grid_desc, single),
+                         sizeof d, &d);
+    if (st != COORDCONV_OK)
+        return st;
+    const struct cconv_grid *g = &layer->attr.conv.grid;
+
+    out->sampling = g->sampling;
+    out->low = g->low;
+    out->high = g->high;
+    out->radius = g->radius;
+    out->single = g->single;
+    return COORDCONV_OK;
+}
+
 /* What a coordinate channel shows; the same channel in two layers has the same kind. */
 enum kind {
     X,
@@ -241,10 +294,10 @@ static int channel_kinds(uint32_t flags, enum kind kinds[3])
 {
     int n = 0;
 
-    if ((flags & COORDCONV_COORDS_XY) != 0) {
+    if (cconv_coords_has_x(flags))
         kinds[n++] = X;
+    if (cconv_coords_has_y(flags))
         kinds[n++] = Y;
-    }
     if ((flags & COORDCONV_COORDS_RADIUS) != 0)
         kinds[n++] = RADIUS;
     return n;
@@ -350,6 +403,11 @@ static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t
         return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
                           "layer_with_coords: the layer has %d groups; only 1 is possible",
                           layer->attr.conv.groups);
+    if ((coords & COORDCONV_COORDS_PIXEL) != 0 &&
+        layer->attr.conv.grid.radius == COORDCONV_RADIUS_CENTERED)
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "layer_with_coords: the radius of the layer's grid has no meaning in "
+                          "pixels");
     return check_dropped(layer, coords);
 }
 
@@ -383,6 +441,9 @@ coordconv_status coordconv_layer_with_coords(const coordconv_layer *layer, uint3
     if (st != COORDCONV_OK)
         return st;
     attr = layer->attr.conv;
+    if (((coords ^ attr.coords) & COORDCONV_COORDS_PIXEL) != 0)
+        attr.grid.sampling = (coords & COORDCONV_COORDS_PIXEL) != 0 ? COORDCONV_SAMPLING_PIXEL
+                                                                    : COORDCONV_SAMPLING_ALIGNED;
     attr.coords = coords;
     attr.coord_channels = coordconv_coords_channels(coords);
     if ((st = make(layer->context, layer->op, &attr, &copy)) != COORDCONV_OK)

@@ -137,7 +137,8 @@ static const struct cconv_pointwise pointwise = {
 
 const struct cconv_op cconv_op_linear = {
     .name = "linear",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD |
+             CCONV_KEEPS_PLACE,
     .infer = infer,
     .space = space,
     .prepare = prepare,

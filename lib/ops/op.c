@@ -62,6 +62,20 @@ coordconv_status cconv_app_infer_like(struct cconv_app *app)
     return st;
 }
 
+/* With s the stride, d the dilation, c = (kernel - 1) d / 2 and p, P the pads before the
+ * image and the larger one: the middle of output o's window is sample o s - p + c, that of
+ * O in the larger image O s - P + c. */
+double cconv_window_carry(const struct cconv_window_pair *w, int back)
+{
+    const double middle = 0.5 * (double)(w->image.kernel - 1) * (double)w->image.dilation;
+    const double lead = middle - (double)w->image.before;
+    const double larger_lead = middle - (double)w->larger.before;
+
+    if (back)
+        return w->first * w->image.stride - w->step * lead + larger_lead;
+    return (w->first + w->step * lead - larger_lead) / w->image.stride;
+}
+
 void cconv_window_slide(struct cconv_window *w, int same)
 {
     const int64_t reach = (int64_t)w->dilation * (w->kernel - 1) + 1;

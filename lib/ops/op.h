@@ -15,6 +15,7 @@
 #include <coordconv/model.h>
 
 #include "core/context.h"
+#include "core/coords.h"
 #include "core/shape.h"
 #include "core/tensor.h"
 
@@ -23,7 +24,8 @@ struct cconv_conv_attr {
     int32_t transposed;
     uint32_t coords; /* COORDCONV_COORDS_* */
     int32_t coord_channels;
-    int32_t in_channels; /* data channels */
+    struct cconv_grid grid; /* how places become coordinates */
+    int32_t in_channels;    /* data channels */
     int32_t out_channels;
     int32_t groups;
     int32_t same; /* padding is COORDCONV_SAME */
@@ -93,21 +95,25 @@ struct cconv_run {
     const cconv_real *add; /* CCONV_FUSES_ADD: added before app->act; may be y; NULL: nothing */
     cconv_real *y;         /* written by forward; for backward only if the op says CCONV_KEEPS_Y */
     const cconv_real *dy;  /* backward */
+    /* Where the images of x[0] lie in larger ones, one for each of the batch; heeded by
+     * operations with a `place`. NULL: each is the whole. */
+    const struct cconv_place *places;
     cconv_real *const *dx; /* backward: [input_count], written; an entry is NULL where not wanted */
     cconv_real *const *dparam; /* backward: one a trained parameter, written; NULL entries as dx */
     void *packed, *saved, *scratch;
 };
 
 enum {
-    CCONV_KEEPS_X = 1,      /* backward reads the inputs */
-    CCONV_KEEPS_Y = 2,      /* backward reads the output */
-    CCONV_IN_PLACE = 4,     /* forward: y may be x[0]; backward: dx[0] may be dy */
-    CCONV_IN_PLACE_1 = 64,  /* forward: y may be x[1] as well */
-    CCONV_FUSES_NORM = 128, /* app->scale and bias are heeded: y may be scaled per channel */
-    CCONV_ALIAS = 8,        /* y is x[0] under another shape: nothing to compute at all */
-    CCONV_FUSES_ACT = 16,   /* forward applies app->act (RELU, LEAKY) */
-    CCONV_MAY_FAIL = 512,   /* forward may fail, on its data */
-    CCONV_FUSES_ADD = 256,  /* forward adds run->add */
+    CCONV_KEEPS_X = 1,        /* backward reads the inputs */
+    CCONV_KEEPS_Y = 2,        /* backward reads the output */
+    CCONV_IN_PLACE = 4,       /* forward: y may be x[0]; backward: dx[0] may be dy */
+    CCONV_IN_PLACE_1 = 64,    /* forward: y may be x[1] as well */
+    CCONV_FUSES_NORM = 128,   /* app->scale and bias are heeded: y may be scaled per channel */
+    CCONV_ALIAS = 8,          /* y is x[0] under another shape: nothing to compute at all */
+    CCONV_FUSES_ACT = 16,     /* forward applies app->act (RELU, LEAKY) */
+    CCONV_MAY_FAIL = 512,     /* forward may fail, on its data */
+    CCONV_FUSES_ADD = 256,    /* forward adds run->add */
+    CCONV_KEEPS_PLACE = 1024, /* pixel (i, j) of y is made of pixels (i, j) of the inputs */
     CCONV_SCALAR_LOSS =
         32 /* output is a scalar loss; dy is one value. Input 1, the target, has no gradient */
 };
@@ -129,6 +135,16 @@ struct cconv_op {
      * has succeeded, so that a failed one changes nothing. NULL: there are none. */
     void (*finish)(const struct cconv_app *app, const struct cconv_run *run);
     void (*backward)(const struct cconv_app *app, const struct cconv_run *run);
+    /* Make what coordinates go into, in run->packed, for images that lie so (NULL: each is
+     * the whole), unless they are made already; may use scratch of the forward size. For a
+     * backward pass only what that reads, and without scratch. prepare makes them for the
+     * whole. NULL: no coordinates. */
+    void (*place)(const struct cconv_app *app, const struct cconv_run *run,
+                  const struct cconv_place *place, int backward);
+    /* Where y lies, if x[0] lies so; 0 if the larger image is too small for its window, or the
+     * output would be too large. NULL: as the flags say, nowhere else. */
+    int (*carry)(const struct cconv_app *app, const struct cconv_place *in,
+                 struct cconv_place *out);
     /* How to do some pixels at a time, of applications that can. NULL: none can. */
     const struct cconv_pointwise *pointwise;
 };
@@ -143,6 +159,12 @@ extern const struct cconv_op cconv_op_conv2d, cconv_op_conv_transpose2d, cconv_o
 /* Messages of infer begin with the op's name and show the shapes. */
 #define CCONV_APP_LOG(app) (&(app)->context->log)
 
+/* 1 if it matters where the images of input 0 lie. */
+static inline int cconv_app_sees_places(const struct cconv_app *app)
+{
+    return app->op->place != NULL && app->attr->conv.coord_channels > 0;
+}
+
 /* Check that inputs first .. last - 1 are real (CCONV_REAL_DTYPE). */
 coordconv_status cconv_app_check_real(const struct cconv_app *app, int32_t first, int32_t last);
 
@@ -155,8 +177,31 @@ struct cconv_window {
     int32_t kernel, stride, dilation, before, after;
 };
 
+/* A window over an image, and the same over the larger one the image lies in. */
+struct cconv_window_pair {
+    struct cconv_window image, larger;
+    double first, step; /* place of sample 0, and from each to the next */
+};
+
 /* Output extent of a window sliding over `in` pixels: explicit pads, or SAME,
  * which sets before and after. out is 0 or less where the kernel does not fit. */
 void cconv_window_slide(struct cconv_window *w, int same);
+
+/* Place of output 0, where the middle of its window lies; back: of a transposed window.
+ * From each output to the next it is `step`, as for the samples. */
+double cconv_window_carry(const struct cconv_window_pair *w, int back);
+
+/* 1 if the image is the whole of the larger one. */
+static inline int cconv_place_is_whole(const struct cconv_place *p, int64_t height, int64_t width)
+{
+    return p->y == 0 && p->x == 0 && p->step_y == 1 && p->step_x == 1 && p->height == height &&
+           p->width == width;
+}
+
+static inline int cconv_place_same(const struct cconv_place *a, const struct cconv_place *b)
+{
+    return a->y == b->y && a->x == b->x && a->step_y == b->step_y && a->step_x == b->step_x &&
+           a->height == b->height && a->width == b->width;
+}
 
 #endif /* CCONV_OPS_OP_H */

@@ -13,10 +13,9 @@
 #include "ops/common.h"
 #include "ops/split.h"
 
-static struct cconv_window window(const struct cconv_app *app, int axis)
+static struct cconv_window window_over(const struct cconv_pool_attr *p, int axis, int64_t in)
 {
-    const struct cconv_pool_attr *p = &app->attr->pool;
-    struct cconv_window w = { .in = app->in[0].dim[1 + axis],
+    struct cconv_window w = { .in = in,
                               .kernel = p->kernel[axis],
                               .stride = p->stride[axis],
                               .dilation = 1,
@@ -25,6 +24,28 @@ static struct cconv_window window(const struct cconv_app *app, int axis)
 
     cconv_window_slide(&w, p->same);
     return w;
+}
+
+static struct cconv_window window(const struct cconv_app *app, int axis)
+{
+    return window_over(&app->attr->pool, axis, app->in[0].dim[1 + axis]);
+}
+
+static int carry(const struct cconv_app *app, const struct cconv_place *in, struct cconv_place *out)
+{
+    const struct cconv_pool_attr *a = &app->attr->pool;
+    const struct cconv_window_pair y = { window(app, 0), window_over(a, 0, in->height), in->y,
+                                         in->step_y };
+    const struct cconv_window_pair x = { window(app, 1), window_over(a, 1, in->width), in->x,
+                                         in->step_x };
+
+    *out = (struct cconv_place){ .y = cconv_window_carry(&y, 0),
+                                 .x = cconv_window_carry(&x, 0),
+                                 .step_y = in->step_y,
+                                 .step_x = in->step_x,
+                                 .height = y.larger.out,
+                                 .width = x.larger.out };
+    return out->height >= 1 && out->width >= 1;
 }
 
 static coordconv_status check_attr(const struct cconv_app *app)
@@ -372,6 +393,7 @@ const struct cconv_op cconv_op_max_pool2d = {
     .space = max_space,
     .forward = max_forward,
     .backward = max_backward,
+    .carry = carry,
 };
 
 const struct cconv_op cconv_op_avg_pool2d = {
@@ -380,4 +402,5 @@ const struct cconv_op cconv_op_avg_pool2d = {
     .space = avg_space,
     .forward = avg_forward,
     .backward = avg_backward,
+    .carry = carry,
 };

@@ -82,8 +82,8 @@ static void fit_tiles(struct cconv_position_axis *a, int64_t tile)
         a->formula_begin = a->formula_end = 0;
 }
 
-static struct cconv_position_axis axis_of(const struct cconv_corr *c, int axis, uint32_t flags,
-                                          int scatter, size_t tile)
+static struct cconv_position_axis axis_of(const struct cconv_corr *c, int axis, int scatter,
+                                          size_t tile)
 {
     const int64_t small = (int64_t)(axis == 0 ? c->small_h : c->small_w);
     const int64_t big = (int64_t)(axis == 0 ? c->big_h : c->big_w);
@@ -97,8 +97,6 @@ static struct cconv_position_axis axis_of(const struct cconv_corr *c, int axis, 
                                      .tap_first = scatter ? c->kernel[axis] - 1 : 0,
                                      .tap_step = scatter ? -1 : 1 };
 
-    a.origin = cconv_coords_axis(flags, 0, a.in);
-    a.scale = flags & COORDCONV_COORDS_PIXEL ? 1 : a.in > 1 ? 2 / (double)(a.in - 1) : 0;
     find_run(&a);
     fit_tiles(&a, (int64_t)tile);
     return a;
@@ -108,17 +106,31 @@ int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter,
                    struct cconv_position *p)
 {
     const size_t plane = (size_t)coords->kernel[0] * (size_t)coords->kernel[1];
+    const int has_x = cconv_coords_has_x(flags), has_y = cconv_coords_has_y(flags);
 
-    if ((flags & ~(uint32_t)COORDCONV_COORDS_PIXEL) != COORDCONV_COORDS_XY ||
+    if ((!has_x && !has_y) || (flags & COORDCONV_COORDS_RADIUS) != 0 ||
         (scatter && (coords->stride[0] != 1 || coords->stride[1] != 1)))
         return 0;
-    *p = (struct cconv_position){ .y = axis_of(coords, 0, flags, scatter, tile),
-                                  .x = axis_of(coords, 1, flags, scatter, tile),
+    *p = (struct cconv_position){ .y = axis_of(coords, 0, scatter, tile),
+                                  .x = axis_of(coords, 1, scatter, tile),
                                   .channels = scatter ? coords->big_c : coords->small_c,
+                                  .has_x = has_x,
+                                  .has_y = has_y,
                                   .weight_o = scatter ? plane : coords->weight_s,
-                                  .weight_q = scatter ? coords->weight_s : plane,
+                                  .weight_y = !has_x    ? 0
+                                              : scatter ? coords->weight_s
+                                                        : plane,
                                   .kernel_w = (size_t)coords->kernel[1] };
     return 1;
+}
+
+void cconv_position_set(struct cconv_position *p, const struct cconv_axis *y,
+                        const struct cconv_axis *x)
+{
+    p->y.origin = cconv_axis_value(y, 0);
+    p->y.scale = cconv_axis_slope(y);
+    p->x.origin = cconv_axis_value(x, 0);
+    p->x.scale = cconv_axis_slope(x);
 }
 
 size_t cconv_position_groups(const struct cconv_position_axis *a)
@@ -220,7 +232,8 @@ static void sum_taps(const struct fill *f, int64_t kx, int64_t tap, int64_t taps
 
         for (int64_t k = tap; k < tap + taps; k++) {
             const cconv_real *at = w + (size_t)(ay->tap_first + k * ay->tap_step) * p->kernel_w;
-            const double vx = (double)at[0], vy = (double)at[p->weight_q];
+            const double vx = p->has_x ? (double)at[0] : 0;
+            const double vy = p->has_y ? (double)at[p->weight_y] : 0;
 
             base += vy * (ay->origin + ay->scale * (double)(k * ay->dilation - ay->pad));
             sum_y += vy;

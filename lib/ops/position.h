@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * position.h - the share of the coordinates x and y in a convolution.
+ * position.h - the share of the coordinates x and y, or one of them, in a convolution.
  *
  * Along each axis the coordinate of input sample k is origin + k scale, so what
  * an output takes from the coordinate channels is affine in its place wherever
@@ -15,6 +15,7 @@
 #ifndef CCONV_OPS_POSITION_H
 #define CCONV_OPS_POSITION_H
 
+#include "core/coords.h"
 #include "ops/corr.h"
 
 /* Output i takes, with tap k, input sample i step - pad + k dilation. Taps are
@@ -28,15 +29,21 @@ struct cconv_position_axis {
 
 struct cconv_position {
     struct cconv_position_axis y, x;
-    size_t channels;           /* of the output */
-    size_t weight_o, weight_q; /* elements between output channels, and from x to y */
+    size_t channels; /* of the output */
+    int has_x, has_y;
+    size_t weight_o, weight_y; /* elements between output channels, and from the first to y */
     size_t kernel_w;
 };
 
 /* Fill *p for the coordinate part of a gather or a scatter whose outputs are made in
- * tiles of tile x tile; 0 where that is not possible. The formula is for whole tiles. */
+ * tiles of tile x tile; 0 where that is not possible. The formula is for whole tiles. The
+ * axes are still to be set. */
 int cconv_position(const struct cconv_corr *coords, uint32_t flags, int scatter, size_t tile,
                    struct cconv_position *p);
+
+/* What the coordinates of the input are. */
+void cconv_position_set(struct cconv_position *p, const struct cconv_axis *y,
+                        const struct cconv_axis *x);
 
 /* Outputs first .. last - 1 of group i, of how many groups. */
 struct cconv_position_group {

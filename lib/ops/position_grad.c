@@ -302,8 +302,10 @@ static void write_taps(const struct grad *g, const struct tap *t, size_t first, 
         cconv_real *to = g->dweight + first * p->weight_o + wy * p->kernel_w + wx;
 
         for (size_t i = 0; i < count; i++, to += p->weight_o) {
-            to[0] = (cconv_real)taps[i];
-            to[p->weight_q] = (cconv_real)taps[CHANNELS + i];
+            if (p->has_x)
+                to[0] = (cconv_real)taps[i];
+            if (p->has_y)
+                to[p->weight_y] = (cconv_real)taps[CHANNELS + i];
         }
     }
 }

@@ -54,7 +54,7 @@ static const struct cconv_pointwise pointwise = {
 
 const struct cconv_op cconv_op_scale = {
     .name = "scale",
-    .flags = CCONV_IN_PLACE,
+    .flags = CCONV_IN_PLACE | CCONV_KEEPS_PLACE,
     .infer = infer,
     .forward = forward,
     .backward = backward,

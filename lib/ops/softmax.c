@@ -428,7 +428,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
 const struct cconv_op cconv_op_softmax = {
     .name = "softmax",
-    .flags = CCONV_KEEPS_Y | CCONV_IN_PLACE,
+    .flags = CCONV_KEEPS_Y | CCONV_IN_PLACE | CCONV_KEEPS_PLACE,
     .infer = infer,
     .space = space,
     .forward = forward,

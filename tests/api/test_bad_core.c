@@ -103,14 +103,14 @@ static void coords(void **state)
     float dst[4] = { 7, 7, 7, 7 };
     (void)state;
 
-    assert_int_equal(coordconv_coords_channels(8), -1);
+    assert_int_equal(coordconv_coords_channels(32), -1);
     assert_int_equal(coordconv_coords_channels(UINT32_MAX), -1);
     assert_int_equal(coordconv_coords_channels(0), 0);
     assert_int_equal(coordconv_coords_channels(7), 3);
     check_fails(coordconv_coords_fill(1, 2, 2, NULL, 1, 1, 1), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_coords_fill(0, 2, 2, dst, 1, 1, 1), COORDCONV_ERR_INVALID, "0");
     check_fails(coordconv_coords_fill(4, 2, 2, dst, 1, 1, 1), COORDCONV_ERR_INVALID, "4");
-    check_fails(coordconv_coords_fill(16, 2, 2, dst, 1, 1, 1), COORDCONV_ERR_INVALID, "");
+    check_fails(coordconv_coords_fill(32, 2, 2, dst, 1, 1, 1), COORDCONV_ERR_INVALID, "20");
     check_fails(coordconv_coords_fill(1, 0, 2, dst, 1, 1, 1), COORDCONV_ERR_INVALID, "0");
     check_fails(coordconv_coords_fill(1, 2, -5, dst, 1, 1, 1), COORDCONV_ERR_INVALID, "-5");
     check_fails(coordconv_coords_fill(1, INT64_C(1) << 31, 2, dst, 0, 0, 0), COORDCONV_ERR_INVALID,

@@ -43,7 +43,7 @@ static const coordconv_conv2d_desc good_conv = {
 static void conv2d(void **state)
 {
     const struct bad_field fields[] = {
-        BAD(coordconv_conv2d_desc, coords, 8, INVALID, "8"),
+        BAD(coordconv_conv2d_desc, coords, 32, INVALID, "20"),
         BAD(coordconv_conv2d_desc, coords, -1, INVALID, "ffffffff"),
         RANGE(coordconv_conv2d_desc, in_channels, 0, -1),
         RANGE(coordconv_conv2d_desc, out_channels, 0, -6),
@@ -66,7 +66,8 @@ static void conv2d(void **state)
     (void)state;
 
     bad_fields(make_conv2d, &good_conv, sizeof good_conv, fields, COUNT(fields));
-    bad_struct_size(make_conv2d, &good_conv, sizeof good_conv, unmake_layer);
+    bad_grown_size(make_conv2d, &good_conv, offsetof(coordconv_conv2d_desc, grid), sizeof good_conv,
+                   unmake_layer);
     d.padding = COORDCONV_SAME;
     d.pads[2] = 5;
     check_refused(coordconv_layer, coordconv_conv2d_new(context, &d, &out), COORDCONV_ERR_INVALID,
@@ -111,7 +112,7 @@ static void conv_transpose2d(void **state)
                                                    .kernel = { 3, 3 },
                                                    .stride = { 2, 2 } };
     const struct bad_field fields[] = {
-        BAD(coordconv_conv_transpose2d_desc, coords, 8, INVALID, "8"),
+        BAD(coordconv_conv_transpose2d_desc, coords, 32, INVALID, "20"),
         RANGE(coordconv_conv_transpose2d_desc, in_channels, 0, -1),
         RANGE(coordconv_conv_transpose2d_desc, out_channels, 0, -6),
         RANGE(coordconv_conv_transpose2d_desc, kernel[0], 0, 1025),
@@ -129,7 +130,8 @@ static void conv_transpose2d(void **state)
     (void)state;
 
     bad_fields(make_conv_transpose2d, &good, sizeof good, fields, COUNT(fields));
-    bad_struct_size(make_conv_transpose2d, &good, sizeof good, unmake_layer);
+    bad_grown_size(make_conv_transpose2d, &good, offsetof(coordconv_conv_transpose2d_desc, grid),
+                   sizeof good, unmake_layer);
     d.padding = COORDCONV_SAME;
     d.output_padding[0] = 1;
     check_refused(coordconv_layer, coordconv_conv_transpose2d_new(context, &d, &out),
@@ -254,6 +256,70 @@ static void parameters(void **state)
     coordconv_layer_unref(layer);
 }
 
+/* Both kinds of layers, with a grid. */
+static void check_grid(const coordconv_grid_desc *grid, uint32_t coords, coordconv_status status,
+                       const char *text)
+{
+    const coordconv_conv_transpose2d_desc up = { .struct_size = sizeof up,
+                                                 .coords = coords,
+                                                 .in_channels = 4,
+                                                 .out_channels = 6,
+                                                 .kernel = { 3, 3 },
+                                                 .grid = grid };
+    coordconv_conv2d_desc d = good_conv;
+
+    d.coords = coords;
+    d.grid = grid;
+    check_refused(coordconv_layer, coordconv_conv2d_new(context, &d, &out), status, text);
+    check_refused(coordconv_layer, coordconv_conv_transpose2d_new(context, &up, &out), status,
+                  text);
+}
+
+static void grids(void **state)
+{
+    const coordconv_grid_desc good = { .struct_size = sizeof good, .low = -1, .high = 2 };
+    coordconv_grid_desc g = good;
+    coordconv_layer *plain = good_layer();
+    (void)state;
+
+    g.struct_size = 4;
+    check_grid(&g, COORDCONV_COORDS_XY, COORDCONV_ERR_ABI, "4");
+    g = good;
+    g.sampling = 5;
+    check_grid(&g, COORDCONV_COORDS_XY, COORDCONV_ERR_INVALID, "5");
+    g = good;
+    g.radius = -1;
+    check_grid(&g, COORDCONV_COORDS_XY, COORDCONV_ERR_INVALID, "-1");
+    g = good;
+    g.low = 2;
+    check_grid(&g, COORDCONV_COORDS_XY, COORDCONV_ERR_INVALID, "2");
+    g = good;
+    g.sampling = COORDCONV_SAMPLING_CENTER;
+    check_grid(&g, COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL, COORDCONV_ERR_INVALID, "2");
+    g = good;
+    g.radius = COORDCONV_RADIUS_CENTERED;
+    check_grid(&g, COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL, COORDCONV_ERR_INVALID, "3");
+    g = good;
+    check_fails(coordconv_layer_grid(NULL, &g), COORDCONV_ERR_INVALID, "NULL");
+    check_fails(coordconv_layer_grid(plain, NULL), COORDCONV_ERR_INVALID, "NULL");
+    check_fails(coordconv_layer_grid(plain, &g), COORDCONV_ERR_STATE, "conv2d");
+    assert_memory_equal(&g, &good, sizeof g);
+    coordconv_layer_unref(plain);
+}
+
+static void grid_sizes(void **state)
+{
+    coordconv_conv2d_desc d = good_conv;
+    coordconv_layer *layer = NULL;
+    coordconv_grid_desc g = { .struct_size = 8 };
+    (void)state;
+
+    d.coords = COORDCONV_COORDS_XY;
+    check_ok(coordconv_conv2d_new(context, &d, &layer));
+    check_fails(coordconv_layer_grid(layer, &g), COORDCONV_ERR_ABI, "8");
+    coordconv_layer_unref(layer);
+}
+
 static void with_coords(void **state)
 {
     const coordconv_linear_desc linear_desc = { .struct_size = sizeof linear_desc,
@@ -269,8 +335,8 @@ static void with_coords(void **state)
     check_refused(coordconv_layer, coordconv_layer_with_coords(NULL, 1, &out),
                   COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_layer_with_coords(conv, 1, NULL), COORDCONV_ERR_INVALID, "NULL");
-    check_refused(coordconv_layer, coordconv_layer_with_coords(conv, 8, &out),
-                  COORDCONV_ERR_INVALID, "8");
+    check_refused(coordconv_layer, coordconv_layer_with_coords(conv, 32, &out),
+                  COORDCONV_ERR_INVALID, "20");
     check_refused(coordconv_layer, coordconv_layer_with_coords(other, 1, &out),
                   COORDCONV_ERR_INVALID, "linear");
     check_refused(coordconv_layer, coordconv_layer_with_coords(grouped, 1, &out),
@@ -525,12 +591,20 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv2d),           cmocka_unit_test(channels_at_the_edge),
-        cmocka_unit_test(conv_transpose2d), cmocka_unit_test(linear),
-        cmocka_unit_test(batch_norm),       cmocka_unit_test(names),
-        cmocka_unit_test(parameters),       cmocka_unit_test(with_coords),
-        cmocka_unit_test(shapes),           cmocka_unit_test(transposed_shapes),
-        cmocka_unit_test(forward),          cmocka_unit_test(workspaces),
+        cmocka_unit_test(conv2d),
+        cmocka_unit_test(channels_at_the_edge),
+        cmocka_unit_test(conv_transpose2d),
+        cmocka_unit_test(linear),
+        cmocka_unit_test(batch_norm),
+        cmocka_unit_test(names),
+        cmocka_unit_test(parameters),
+        cmocka_unit_test(with_coords),
+        cmocka_unit_test(grids),
+        cmocka_unit_test(grid_sizes),
+        cmocka_unit_test(shapes),
+        cmocka_unit_test(transposed_shapes),
+        cmocka_unit_test(forward),
+        cmocka_unit_test(workspaces),
         cmocka_unit_test(backward),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -390,6 +390,7 @@ static coordconv_status make_plan(struct stage *s, int32_t mode, coordconv_plan 
     const coordconv_plan_desc desc = {
         .struct_size = sizeof desc, .mode = mode, .batch = 2, .input_gradients = mode
     };
+    const coordconv_frame_desc frame = { .struct_size = sizeof frame, .y = 3, .height = 20 };
     size_t bytes = 0;
 
     TRY(s, coordconv_plan_arena_size(s->model[0], &desc, &bytes));
@@ -397,6 +398,7 @@ static coordconv_status make_plan(struct stage *s, int32_t mode, coordconv_plan 
     TRY(s, coordconv_plan_bind(*plan, "x", s->tensor[1]));
     TRY(s, coordconv_plan_bind(*plan, "labels", s->tensor[2]));
     TRY(s, coordconv_plan_bind(*plan, "target", s->tensor[3]));
+    TRY(s, coordconv_plan_set_frames(*plan, "x", 1, &frame));
     return COORDCONV_OK;
 }
 

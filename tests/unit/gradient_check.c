@@ -250,6 +250,8 @@ double net_check(struct net *net, coordconv_value loss)
     check_ok(coordconv_plan_new(net->model, &desc, &plan));
     for (int32_t i = 0; i < net->input_count; i++)
         check_ok(coordconv_plan_bind(plan, net->input[i].name, net->input[i].tensor));
+    if (net->frame_count != 0)
+        check_ok(coordconv_plan_set_frames(plan, "x0", net->frame_count, net->frames));
     check_ok(coordconv_plan_run(plan));
     double worst = check_inputs(net, plan);
     check_ok(coordconv_plan_run(plan)); /* a second time over the same buffers */

@@ -38,6 +38,8 @@ struct net {
     coordconv_model *model;
     uint64_t seed;
     int32_t input_count;
+    int64_t frame_count; /* of "x0"; 0: none */
+    coordconv_frame_desc frames[NET_MAX];
     struct {
         char name[16];
         coordconv_tensor *tensor;

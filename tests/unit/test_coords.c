@@ -215,13 +215,38 @@ static void internal_values_are_the_public_ones(void **state)
 
 static void channels_are_counted(void **state)
 {
-    static const int32_t want[8] = { 0, 2, 1, 3, 0, 2, 1, 3 };
+    static const int32_t want[32] = { 0, 2, 1, 3, 0, 2, 1, 3, 1, 2, 2, 3, 1, 2, 2, 3,
+                                      1, 2, 2, 3, 1, 2, 2, 3, 2, 2, 3, 3, 2, 2, 3, 3 };
     (void)state;
 
-    for (uint32_t flags = 0; flags < 8; flags++)
+    for (uint32_t flags = 0; flags < COUNT(want); flags++)
         assert_int_equal(coordconv_coords_channels(flags), want[flags]);
-    assert_int_equal(coordconv_coords_channels(8), -1);
+    assert_int_equal(coordconv_coords_channels(32), -1);
     assert_int_equal(coordconv_coords_channels(UINT32_MAX), -1);
+}
+
+/* x and y by themselves, with and without a radius, are the channels of all three. */
+static void single_axes_are_filled(void **state)
+{
+    static const uint32_t flags[] = { COORDCONV_COORDS_X, COORDCONV_COORDS_Y,
+                                      COORDCONV_COORDS_X | COORDCONV_COORDS_Y };
+    float all[3][3][4], some[3][3][4];
+    (void)state;
+
+    for (uint32_t more = 0; more < 8; more++) {
+        const uint32_t f = flags[more % 3] | (more & COORDCONV_COORDS_PIXEL);
+        const int count = more % 3 == 2 ? 2 : 1;
+
+        check_ok(coordconv_coords_fill(XYR | (more & COORDCONV_COORDS_PIXEL), 3, 4, all[0][0], 12,
+                                       4, 1));
+        check_ok(coordconv_coords_fill(f | (more & COORDCONV_COORDS_RADIUS), 3, 4, some[0][0], 12,
+                                       4, 1));
+        assert_memory_equal(some[0], all[more % 3 == 1], sizeof all[0]);
+        if (count == 2)
+            assert_memory_equal(some[1], all[1], sizeof all[0]);
+        if (more & COORDCONV_COORDS_RADIUS)
+            assert_memory_equal(some[count], all[2], sizeof all[0]);
+    }
 }
 
 static void bad_arguments_are_refused(void **state)
@@ -233,7 +258,7 @@ static void bad_arguments_are_refused(void **state)
     check_fails(coordconv_coords_fill(0, 1, 1, &one, 1, 1, 1), COORDCONV_ERR_INVALID, "0x0");
     check_fails(coordconv_coords_fill(COORDCONV_COORDS_PIXEL, 1, 1, &one, 1, 1, 1),
                 COORDCONV_ERR_INVALID, "no channel");
-    check_fails(coordconv_coords_fill(9, 1, 1, &one, 1, 1, 1), COORDCONV_ERR_INVALID, "0x9");
+    check_fails(coordconv_coords_fill(33, 1, 1, &one, 1, 1, 1), COORDCONV_ERR_INVALID, "0x21");
     check_fails(coordconv_coords_fill(XYR, 0, 3, &one, 1, 1, 1), COORDCONV_ERR_INVALID, "0x3");
     check_fails(coordconv_coords_fill(XYR, 3, -1, &one, 1, 1, 1), COORDCONV_ERR_INVALID, "3x-1");
     check_fails(coordconv_coords_fill(XYR, INT64_C(1) << 31, 1, &one, 1, 1, 1),
@@ -624,6 +649,7 @@ int main(void)
         cmocka_unit_test(wide_canvases_keep_exact_pixels),
         cmocka_unit_test(internal_values_are_the_public_ones),
         cmocka_unit_test(channels_are_counted),
+        cmocka_unit_test(single_axes_are_filled),
         cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(conventions_give_what_they_are_known_for),
         cmocka_unit_test(one_axis_has_the_same_values),

@@ -65,7 +65,32 @@ static coordconv_layer *new_batch_norm(int32_t channels)
     return layer;
 }
 
-/* Both ways: by itself and as the only node of a model. */
+static int32_t pick(uint64_t *state, int32_t bound);
+
+/* A crop, a mirrored or resized part of a larger image. */
+static coordconv_frame_desc draw_frame(uint64_t *state)
+{
+    return (coordconv_frame_desc){ .struct_size = sizeof(coordconv_frame_desc),
+                                   .y = 0.5 * pick(state, 9) - 2,
+                                   .x = pick(state, 9) - 2,
+                                   .step_y = pick(state, 2) ? 0 : 0.75,
+                                   .step_x = pick(state, 2) ? 0 : -1,
+                                   .height = 30 + pick(state, 9),
+                                   .width = 30 + pick(state, 9) };
+}
+
+/* A frame for each image of the first input. */
+static void draw_frames(struct net *net, int64_t count, uint64_t seed)
+{
+    uint64_t state = seed;
+
+    assert_in_range(count, 1, NET_MAX);
+    net->frame_count = count;
+    for (int64_t i = 0; i < count; i++)
+        net->frames[i] = draw_frame(&state);
+}
+
+/* Both ways: by itself and as the only node of a model, there of images with frames too. */
 static void check_both(coordconv_layer *layer, int32_t ndim, const int64_t *shape, uint64_t seed)
 {
     struct net net;
@@ -74,7 +99,16 @@ static void check_both(coordconv_layer *layer, int32_t ndim, const int64_t *shap
     check_right(check_layer(context, layer, ndim, shape, seed + 10));
     net_begin(&net, context, seed + 20);
     const coordconv_value x = net_input(&net, ndim, shape);
+    coordconv_layer_ref(layer);
     check_right(net_check(&net, net_sum(&net, net_apply(&net, layer, x))));
+    if (coordconv_layer_coords(layer) != 0) {
+        net_begin(&net, context, seed + 30);
+        draw_frames(&net, shape[0], seed);
+        coordconv_layer_ref(layer);
+        const coordconv_value framed = net_apply(&net, layer, net_input(&net, ndim, shape));
+        check_right(net_check(&net, net_sum(&net, framed)));
+    }
+    coordconv_layer_unref(layer);
 }
 
 /* 0 .. bound - 1 */
@@ -88,6 +122,8 @@ struct draw {
     int64_t shape[4];
     coordconv_conv2d_desc conv;
     int32_t output_padding[2];
+    int32_t has_grid;
+    coordconv_grid_desc grid;
 };
 
 static struct draw draw_conv(uint64_t *state)
@@ -96,6 +132,8 @@ static struct draw draw_conv(uint64_t *state)
                                        COORDCONV_COORDS_XY,
                                        COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS,
                                        COORDCONV_COORDS_RADIUS,
+                                       COORDCONV_COORDS_X,
+                                       COORDCONV_COORDS_Y | COORDCONV_COORDS_RADIUS,
                                        COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL,
                                        COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS |
                                            COORDCONV_COORDS_PIXEL };
@@ -108,6 +146,15 @@ static struct draw draw_conv(uint64_t *state)
     d.conv.coords = groups == 1 ? coords[pick(state, COUNT(coords))] : 0;
     d.conv.padding = pick(state, 3) == 0 ? COORDCONV_SAME : COORDCONV_PADDING_EXPLICIT;
     d.conv.no_bias = pick(state, 4) == 0;
+    d.grid = (coordconv_grid_desc){ .struct_size = sizeof d.grid,
+                                    .sampling = pick(state, 5),
+                                    .low = -pick(state, 3),
+                                    .high = 1 + pick(state, 3),
+                                    .radius = pick(state, 3),
+                                    .single = pick(state, 2) };
+    if ((d.conv.coords & COORDCONV_COORDS_PIXEL) != 0)
+        d.grid.sampling = 0;
+    d.has_grid = pick(state, 2);
     for (int i = 0; i < 2; i++) {
         d.conv.kernel[i] = 1 + pick(state, 4);
         d.conv.stride[i] = 1 + pick(state, 3);
@@ -132,7 +179,8 @@ static coordconv_layer *new_transpose(const struct draw *d)
                                              .out_channels = c->out_channels,
                                              .padding = c->padding,
                                              .groups = c->groups,
-                                             .no_bias = c->no_bias };
+                                             .no_bias = c->no_bias,
+                                             .grid = c->grid };
     coordconv_layer *layer = NULL;
 
     memcpy(desc.kernel, c->kernel, sizeof desc.kernel);
@@ -152,7 +200,9 @@ static void check_draws(uint64_t seed, int transposed, int wanted)
 
     for (int tried = 0, done = 0; done < wanted; tried++) {
         int64_t out[4];
-        const struct draw d = draw_conv(&state);
+        struct draw d = draw_conv(&state);
+
+        d.conv.grid = d.has_grid ? &d.grid : NULL;
         coordconv_layer *layer = transposed ? new_transpose(&d) : new_conv(&d.conv);
         assert_true(tried < 10 * wanted);
         if (coordconv_layer_output_shape(layer, 4, d.shape, out) != COORDCONV_OK) {
@@ -568,6 +618,25 @@ static void wrong_gradients_are_seen(void **state)
     }
 }
 
+/* 1x1 CoordConvs that a plan runs tile by tile, of images that each lie in a way of their own,
+ * behind a layer that passes their frames on. */
+static void frames_in_chains(void **state)
+{
+    const uint32_t xyr = COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS;
+    const int64_t shape[4] = { 3, 17, 18, 2 };
+    struct net net;
+    (void)state;
+
+    net_begin(&net, context, 600);
+    draw_frames(&net, 3, 5);
+    coordconv_value y = net_input(&net, 4, shape);
+    y = net_apply(&net, plain_conv(2, 2, 3, 0), y);
+    y = net_apply(&net, plain_conv(2, 3, 1, xyr), y);
+    y = coordconv_model_tanh(net.model, y);
+    y = net_apply(&net, plain_conv(3, 2, 1, COORDCONV_COORDS_Y), y);
+    check_right(net_check(&net, net_sum(&net, y)));
+}
+
 /* The same of the whole machinery: the target of mse is an input like any other to the
  * differences, but gets no gradient, so asking for one must show as an error. */
 static void missing_gradients_are_seen(void **state)
@@ -613,6 +682,7 @@ int main(void)
         cmocka_unit_test_setup(convolutions, clear_subject),
         cmocka_unit_test_setup(transposed_convolutions, clear_subject),
         cmocka_unit_test_setup(wide_convolutions, clear_subject),
+        cmocka_unit_test_setup(frames_in_chains, clear_subject),
         cmocka_unit_test_setup(depthwise_convolutions, clear_subject),
         cmocka_unit_test_setup(linear, clear_subject),
         cmocka_unit_test_setup(batch_norm, clear_subject),

@@ -3,7 +3,7 @@
  * test_position.c - the share of x and y in a convolution, and its gradients,
  * against plain sums over the taps inside, for random geometry: axes of one
  * pixel, kernels larger than the image, even ones, strides, dilation, pads that
- * differ, and pads beyond the reach of the kernel.
+ * differ, and pads beyond the reach of the kernel; and for random grids and frames.
  */
 #include <float.h>
 #include <math.h>
@@ -56,12 +56,24 @@ static void *rubbish(size_t bytes)
 
 struct position_case {
     struct cconv_corr corr;
-    uint32_t flags;
     int scatter;
+    struct cconv_axis axis[2]; /* y, x */
+    uint32_t flags;            /* both, or one of them */
     size_t batch, out_c;
     int64_t in[2], out[2];
     size_t weights;
 };
+
+static size_t channels_of(const struct position_case *c)
+{
+    return (size_t)coordconv_coords_channels(c->flags);
+}
+
+/* Whether coordinate channel q is x. */
+static int is_x(const struct position_case *c, size_t q)
+{
+    return q == 0 && c->flags != COORDCONV_COORDS_Y;
+}
 
 static int pick_axis(struct position_case *c, int axis)
 {
@@ -84,8 +96,36 @@ static int pick_axis(struct position_case *c, int axis)
     return c->out[axis] > 0;
 }
 
+/* Half of the grids are the library's own, and half of the images are whole. */
+static void pick_coordinates(struct position_case *c)
+{
+    struct cconv_grid grid = { .low = -1, .high = 1 };
+    struct cconv_place place = { .step_y = 1, .step_x = 1 };
+
+    place.height = c->in[0];
+    place.width = c->in[1];
+    if (pick(0, 1)) {
+        grid.low = pick(-4, 0) * 0.5;
+        grid.high = pick(1, 4) * 0.5;
+        grid.sampling = pick(COORDCONV_SAMPLING_ALIGNED, COORDCONV_SAMPLING_SWAPPED);
+        grid.single = pick(COORDCONV_SINGLE_MIDDLE, COORDCONV_SINGLE_LOW);
+    }
+    if (pick(0, 1)) {
+        place.y = pick(-40, 40) * 0.25;
+        place.x = pick(-40, 40) * 0.25;
+        place.step_y = pick(0, 2) == 0 ? -1 : pick(1, 9) * 0.25;
+        place.step_x = pick(0, 2) == 0 ? -1 : pick(1, 9) * 0.25;
+        place.height = pick(1, 60);
+        place.width = pick(1, 60);
+    }
+    c->axis[0] = cconv_axis_y(&grid, &place);
+    c->axis[1] = cconv_axis_x(&grid, &place);
+}
+
 static void pick_case(struct position_case *c)
 {
+    static const uint32_t flags[] = { COORDCONV_COORDS_XY, COORDCONV_COORDS_XY, COORDCONV_COORDS_X,
+                                      COORDCONV_COORDS_Y };
     static const int channels[] = { 1, 2, 3, 7, 16, 33, 64, 70, 130 };
     struct cconv_corr *r = &c->corr;
     size_t plane;
@@ -94,7 +134,8 @@ static void pick_case(struct position_case *c)
         memset(c, 0, sizeof *c);
         c->scatter = pick(0, 2) == 0;
     } while (!pick_axis(c, 0) || !pick_axis(c, 1));
-    c->flags = COORDCONV_COORDS_XY | (pick(0, 2) == 0 ? COORDCONV_COORDS_PIXEL : 0);
+    pick_coordinates(c);
+    c->flags = flags[pick(0, COUNT(flags) - 1)];
     c->batch = (size_t)pick(1, 3);
     c->out_c = (size_t)channels[pick(0, COUNT(channels) - 1)];
     plane = (size_t)(r->kernel[0] * r->kernel[1]);
@@ -103,8 +144,8 @@ static void pick_case(struct position_case *c)
     r->small_w = (size_t)(c->scatter ? c->in[1] : c->out[1]);
     r->big_h = (size_t)(c->scatter ? c->out[0] : c->in[0]);
     r->big_w = (size_t)(c->scatter ? c->out[1] : c->in[1]);
-    r->small_c = c->scatter ? 2 : c->out_c;
-    r->big_c = c->scatter ? c->out_c : 2;
+    r->small_c = c->scatter ? channels_of(c) : c->out_c;
+    r->big_c = c->scatter ? c->out_c : channels_of(c);
     r->weight_s = r->big_c * plane;
     c->weights = r->small_c * r->weight_s;
 }
@@ -136,10 +177,10 @@ static double largest(const struct position_case *c)
 
     for (int i = 0; i < 2; i++) {
         const double reach = (double)c->corr.kernel[i] * c->corr.dilation[i] + c->corr.pad[i];
-        const double scale = c->flags & COORDCONV_COORDS_PIXEL ? 1
-                             : c->in[i] > 1                    ? 2 / (double)(c->in[i] - 1)
-                                                               : 0;
-        most = fmax(most, 1 + scale * ((double)c->in[i] + 2 * reach));
+        const double origin = fabs(cconv_axis_value(&c->axis[i], 0));
+        const double scale = fabs(cconv_axis_slope(&c->axis[i]));
+
+        most = fmax(most, origin + scale * ((double)c->in[i] + 2 * reach));
     }
     return most;
 }
@@ -152,13 +193,15 @@ static double share(const struct position_case *c, const cconv_real *weight, siz
     for (int ky = 0; ky < c->corr.kernel[0]; ky++)
         for (int kx = 0; kx < c->corr.kernel[1]; kx++) {
             const int64_t y = sample(c, 0, i, ky), x = sample(c, 1, j, kx);
-            const double vx = (double)weight[weight_at(c, o, 0, ky, kx)];
-            const double vy = (double)weight[weight_at(c, o, 1, ky, kx)];
 
-            *magnitude += (fabs(vx) + fabs(vy)) * largest(c);
-            if (y >= 0 && x >= 0)
-                sum += vx * cconv_coords_axis(c->flags, x, c->in[1]) +
-                       vy * cconv_coords_axis(c->flags, y, c->in[0]);
+            for (size_t q = 0; q < channels_of(c); q++) {
+                const double v = (double)weight[weight_at(c, o, q, ky, kx)];
+
+                *magnitude += fabs(v) * largest(c);
+                if (y >= 0 && x >= 0)
+                    sum += v * (is_x(c, q) ? cconv_axis_value(&c->axis[1], (double)x)
+                                           : cconv_axis_value(&c->axis[0], (double)y));
+            }
         }
     return sum;
 }
@@ -170,12 +213,13 @@ static void check_near(const struct position_case *c, const char *what, double g
         return;
     fail_msg(
         "%s is %.9g, expected %.9g: %s %lldx%lld -> %lldx%lldx%zu, kernel %dx%d, stride %d %d, "
-        "dilation %d %d, pad %d %d, flags %x, batch %zu",
+        "dilation %d %d, pad %d %d, y %g + %g i, x %g + %g j, batch %zu",
         what, got, want, c->scatter ? "scatter" : "gather", (long long)c->in[0],
         (long long)c->in[1], (long long)c->out[0], (long long)c->out[1], c->out_c,
         c->corr.kernel[0], c->corr.kernel[1], c->corr.stride[0], c->corr.stride[1],
         c->corr.dilation[0], c->corr.dilation[1], c->corr.pad[0], c->corr.pad[1],
-        (unsigned)c->flags, c->batch);
+        cconv_axis_value(&c->axis[0], 0), cconv_axis_slope(&c->axis[0]),
+        cconv_axis_value(&c->axis[1], 0), cconv_axis_slope(&c->axis[1]), c->batch);
 }
 
 static double in_table(const cconv_real *table, size_t rows, size_t row, size_t o)
@@ -253,8 +297,8 @@ static double gradient_of(const struct position_case *c, const cconv_real *dy, s
 
                 *magnitude += fabs(g) * largest(c);
                 if (y >= 0 && x >= 0)
-                    sum += g * (q == 0 ? cconv_coords_axis(c->flags, x, c->in[1])
-                                       : cconv_coords_axis(c->flags, y, c->in[0]));
+                    sum += g * (is_x(c, q) ? cconv_axis_value(&c->axis[1], (double)x)
+                                           : cconv_axis_value(&c->axis[0], (double)y));
             }
     return sum;
 }
@@ -275,12 +319,12 @@ static void check_gradients(const struct position_case *c, const cconv_real *dy,
         }
         check_near(c, "the bias gradient", (double)dbias[o], sum,
                    terms * (double)EPSILON * magnitude);
-        for (size_t q = 0; q < 2; q++)
+        for (size_t q = 0; q < channels_of(c); q++)
             for (int ky = 0; ky < c->corr.kernel[0]; ky++)
                 for (int kx = 0; kx < c->corr.kernel[1]; kx++) {
                     magnitude = 0;
                     sum = gradient_of(c, dy, o, q, ky, kx, &magnitude);
-                    check_near(c, q == 0 ? "a gradient of x" : "a gradient of y",
+                    check_near(c, is_x(c, q) ? "a gradient of x" : "a gradient of y",
                                (double)dweight[weight_at(c, o, q, ky, kx)], sum,
                                terms * (double)EPSILON * magnitude);
                 }
@@ -340,6 +384,7 @@ static void matches_plain_sums(void **state)
         cconv_real *weight = random_reals(c.weights);
 
         assert_true(cconv_position(&c.corr, c.flags, c.scatter, tiles[i % 3], &p));
+        cconv_position_set(&p, &c.axis[0], &c.axis[1]);
         check_tiles(&p.y, (int64_t)tiles[i % 3]);
         check_tiles(&p.x, (int64_t)tiles[i % 3]);
         whole += cconv_position_map_is_whole(&p);
