@@ -13,7 +13,8 @@ python=/usr/bin/python3
 
 build_packages='gcc libc6-dev meson ninja-build pkg-config libpthreadpool-dev libjansson-dev
   libpng-dev'
-test_packages='g++ cmake libcmocka-dev python3-numpy python3-cffi abigail-tools'
+test_packages='g++ cmake libcmocka-dev python3-numpy python3-cffi abigail-tools
+  libdlpack-dev'
 
 say()
 {

@@ -9,9 +9,11 @@
 #include <coordconv/base.h>
 #include <coordconv/context.h>
 #include <coordconv/coords.h>
+#include <coordconv/dlpack.h>
 #include <coordconv/io.h>
 #include <coordconv/layer.h>
 #include <coordconv/model.h>
+#include <coordconv/npy.h>
 #include <coordconv/plan.h>
 #include <coordconv/tensor.h>
 #include <coordconv/train.h>

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -92,6 +93,18 @@ coordconv_status cconv_file_read(const struct cconv_file *file, uint64_t offset,
         offset += (uint64_t)n;
     }
     return COORDCONV_OK;
+}
+
+void *cconv_file_map(const struct cconv_file *file, size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, file->fd, 0);
+
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
+void cconv_file_unmap(void *memory, size_t bytes)
+{
+    munmap(memory, bytes);
 }
 
 void cconv_file_close(struct cconv_file *file)

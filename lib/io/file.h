@@ -25,6 +25,13 @@ coordconv_status cconv_file_open(struct cconv_file *file, const struct cconv_log
 coordconv_status cconv_file_read(const struct cconv_file *file, uint64_t offset, void *data,
                                  size_t bytes);
 
+/* The first `bytes`, at least 1 and not past the end, mapped until cconv_file_unmap(), which may
+ * come after the file is closed; what is written there does not reach the file. NULL where that
+ * cannot be had. */
+void *cconv_file_map(const struct cconv_file *file, size_t bytes);
+
+void cconv_file_unmap(void *memory, size_t bytes);
+
 void cconv_file_close(struct cconv_file *file);
 
 /* A file being written under a name of its own, in the folder where it is to stand. */

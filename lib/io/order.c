@@ -8,6 +8,14 @@
 
 #include "core/coords.h"
 
+/* Which of x and y there are. */
+static uint32_t axes(uint32_t coords)
+{
+    if (coords & COORDCONV_COORDS_XY)
+        return COORDCONV_COORDS_X | COORDCONV_COORDS_Y;
+    return coords & (COORDCONV_COORDS_X | COORDCONV_COORDS_Y);
+}
+
 void cconv_order_plain(const coordconv_tensor *tensor, struct cconv_order *out)
 {
     *out = (struct cconv_order){
@@ -22,13 +30,14 @@ void cconv_order_coords(const coordconv_layer *layer, const coordconv_convention
     const struct cconv_shape *shape = &layer->tensors[0].tensor->shape;
     const int32_t axis = a->transposed ? 0 : 1; /* of the input channels */
 
-    *out = (struct cconv_order){ .outer = cconv_shape_span(shape, 0, axis),
-                                 .channels = (size_t)shape->dim[axis],
-                                 .inner = cconv_shape_span(shape, axis + 1, 4),
-                                 .data = (size_t)a->in_channels,
-                                 .before = convention->before,
-                                 .row_first = convention->row_first,
-                                 .xy = (a->coords & COORDCONV_COORDS_XY) != 0 };
+    *out =
+        (struct cconv_order){ .outer = cconv_shape_span(shape, 0, axis),
+                              .channels = (size_t)shape->dim[axis],
+                              .inner = cconv_shape_span(shape, axis + 1, 4),
+                              .data = (size_t)a->in_channels,
+                              .before = convention->before,
+                              .row_first = convention->row_first,
+                              .xy = axes(a->coords) == (COORDCONV_COORDS_X | COORDCONV_COORDS_Y) };
 }
 
 size_t cconv_order_channel(const struct cconv_order *order, size_t channel)
@@ -67,34 +76,33 @@ static int same_grid(const struct cconv_grid *a, const struct cconv_grid *b, uin
     return !(coords & COORDCONV_COORDS_RADIUS) || a->radius == b->radius;
 }
 
-/* How a layer sees places. */
-static void layer_grid(const coordconv_layer *layer, struct cconv_grid *out)
+/* What a layer sees that a convention does not have, NULL if nothing. */
+static const char *lacking(uint32_t coords, uint32_t offered)
 {
-    cconv_grid_read(NULL, "layer", NULL, out);
-    if (layer->attr.conv.coords & COORDCONV_COORDS_PIXEL)
-        out->sampling = COORDCONV_SAMPLING_PIXEL;
+    if (axes(coords) & ~axes(offered))
+        return axes(coords) & ~axes(offered) & COORDCONV_COORDS_X ? "x" : "y";
+    return coords & ~offered & COORDCONV_COORDS_RADIUS ? "radius" : NULL;
 }
 
 const char *cconv_order_check(const coordconv_layer *layer, const char *name,
                               const coordconv_convention_desc *convention,
                               struct cconv_order_text *buffer)
 {
-    const uint32_t coords =
-        layer->attr.conv.coords & (COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS);
-    struct cconv_grid own, theirs;
+    const struct cconv_conv_attr *a = &layer->attr.conv;
+    const char *missing = lacking(a->coords, convention->coords);
+    struct cconv_grid theirs;
     char mine[128], other[128];
 
-    if (coords & ~convention->coords) {
+    if (missing != NULL) {
         snprintf(buffer->text, sizeof buffer->text, "the convention \"%s\" has no %s", name,
-                 coords & ~convention->coords & COORDCONV_COORDS_XY ? "x and y" : "radius");
+                 missing);
         return buffer->text;
     }
-    layer_grid(layer, &own);
     cconv_grid_read(NULL, "convention", &convention->grid, &theirs);
-    if (same_grid(&own, &theirs, coords))
+    if (same_grid(&a->grid, &theirs, a->coords))
         return NULL;
-    describe(&own, coords, mine, sizeof mine);
-    describe(&theirs, coords, other, sizeof other);
+    describe(&a->grid, a->coords, mine, sizeof mine);
+    describe(&theirs, a->coords, other, sizeof other);
     snprintf(buffer->text, sizeof buffer->text,
              "the layer's coordinates are %s, those of the convention \"%s\" %s", mine, name,
              other);

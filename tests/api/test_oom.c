@@ -187,6 +187,35 @@ static coordconv_status tensors(struct stage *s)
     return COORDCONV_OK;
 }
 
+/* Out and back through both kinds of struct; a deleter is called by an import, or here. */
+static coordconv_status dlpack(struct stage *s)
+{
+    coordconv_dl_managed *plain = NULL;
+    coordconv_dl_managed_versioned *versioned = NULL;
+    coordconv_status status;
+
+    TRY(s, coordconv_tensor_new(s->context, COORDCONV_F32, 4, image_shape, &s->tensor[0]));
+    TRY(s, coordconv_tensor_init(s->tensor[0], COORDCONV_INIT_HE_NORMAL, 0, 3, 1, 4));
+    TRY(s, coordconv_tensor_to_dlpack(s->tensor[0], &plain));
+    status = coordconv_tensor_from_dlpack(s->context, plain, &s->tensor[1]);
+    if (count_refusal(s, status))
+        status = coordconv_tensor_from_dlpack(s->context, plain, &s->tensor[1]);
+    if (status != COORDCONV_OK) {
+        plain->deleter(plain);
+        return status;
+    }
+    TRY(s, coordconv_tensor_to_dlpack_versioned(s->tensor[1], &versioned));
+    status = coordconv_tensor_from_dlpack_versioned(s->context, versioned, &s->tensor[2]);
+    if (count_refusal(s, status))
+        status = coordconv_tensor_from_dlpack_versioned(s->context, versioned, &s->tensor[2]);
+    if (status != COORDCONV_OK) {
+        versioned->deleter(versioned);
+        return status;
+    }
+    digest(s, s->tensor[2]);
+    return COORDCONV_OK;
+}
+
 /* ---- layers ---- */
 
 static const coordconv_conv2d_desc conv_desc = { .struct_size = sizeof conv_desc,
@@ -507,6 +536,27 @@ static coordconv_status saving_and_loading(struct stage *s)
     return COORDCONV_OK;
 }
 
+/* A view, so that writing copies; and in Fortran order, so that reading makes a view. */
+static coordconv_status npy(struct stage *s)
+{
+    static const char header[] = "{'descr': '>f4', 'fortran_order': True, 'shape': (2, 3)}";
+    static const int32_t axes[4] = { 3, 1, 0, 2 };
+    unsigned char file[10 + sizeof header - 1 + 24] = "\x93NUMPY\x01";
+
+    TRY(s, coordconv_tensor_new(s->context, COORDCONV_F32, 4, image_shape, &s->tensor[0]));
+    TRY(s, coordconv_tensor_init(s->tensor[0], COORDCONV_INIT_HE_NORMAL, 0, 3, 1, 4));
+    TRY(s, coordconv_tensor_permute(s->tensor[0], axes, &s->tensor[1]));
+    TRY(s, coordconv_npy_write(s->tensor[1], path));
+    TRY(s, coordconv_npy_read(s->context, path, &s->tensor[2]));
+    TRY(s, coordconv_npy_map(s->context, path, &s->tensor[3]));
+    digest(s, s->tensor[2]);
+    digest(s, s->tensor[3]);
+    file[8] = sizeof header - 1;
+    memcpy(file + 10, header, sizeof header - 1);
+    TRY(s, coordconv_npy_read_memory(s->context, file, sizeof file, &s->tensor[4]));
+    return COORDCONV_OK;
+}
+
 /* ---- analytic nets ---- */
 
 static coordconv_status run_analytic(struct stage *s, int slot, const char *in, const char *out)
@@ -547,6 +597,7 @@ static coordconv_status analytic_nets(struct stage *s)
 
 DEFINE_TEST(nothing_but_a_context, 1)
 DEFINE_TEST(tensors, 8)
+DEFINE_TEST(dlpack, 9)
 DEFINE_TEST(layers, 15)
 DEFINE_TEST(other_coords, 10)
 DEFINE_TEST(layers_run, 40)
@@ -556,15 +607,30 @@ DEFINE_TEST(training, 70)
 DEFINE_TEST(changing_plans, 70)
 DEFINE_TEST(analytic_nets, 40)
 
+static void name_file(void)
+{
+    const char *folder = getenv("TMPDIR");
+
+    snprintf(path, sizeof path, "%s/coordconv-oom-%ld", folder != NULL ? folder : "/tmp",
+             (long)getpid());
+}
+
+static void test_npy(void **state)
+{
+    (void)state;
+
+    name_file();
+    sweep(npy, 16);
+    remove(path);
+}
+
 static void test_saving_and_loading(void **state)
 {
     struct test_heap heap;
     struct stage s = { .repeat = 0 };
-    const char *folder = getenv("TMPDIR");
     (void)state;
 
-    snprintf(path, sizeof path, "%s/coordconv-oom-%ld", folder != NULL ? folder : "/tmp",
-             (long)getpid());
+    name_file();
     test_heap_init(&heap);
     const coordconv_status status = play(saving_and_loading, &heap, &s);
     drop(&s);
@@ -579,6 +645,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_but_a_context),
         cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_dlpack),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_other_coords),
         cmocka_unit_test(test_layers_run),
@@ -586,6 +653,7 @@ int main(void)
         cmocka_unit_test(test_inference),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_changing_plans),
+        cmocka_unit_test(test_npy),
         cmocka_unit_test(test_saving_and_loading),
         cmocka_unit_test(test_analytic_nets),
     };

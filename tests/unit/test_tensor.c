@@ -387,6 +387,8 @@ static void writes_move_the_version(void **state)
 {
     static const int64_t shape[] = { 2, 3 };
     coordconv_tensor *t = make(COORDCONV_F32, 2, shape), *view;
+    coordconv_dl_managed *plain;
+    coordconv_dl_managed_versioned *versioned;
     uint64_t before = cconv_tensor_version(t);
     (void)state;
 
@@ -403,10 +405,14 @@ static void writes_move_the_version(void **state)
     MOVES(check_ok(coordconv_tensor_copy(t, t)));
     check_ok(coordconv_tensor_slice(t, 0, 0, 1, &view));
     MOVES(check_ok(coordconv_tensor_fill(view, 2))); /* through a view as well */
+    MOVES(check_ok(coordconv_tensor_to_dlpack(t, &plain)));
+    MOVES(check_ok(coordconv_tensor_to_dlpack_versioned(view, &versioned)));
 #undef MOVES
     (void)coordconv_tensor_count(t);
     (void)coordconv_tensor_is_contiguous(t);
     assert_true(cconv_tensor_version(t) == before);
+    plain->deleter(plain);
+    versioned->deleter(versioned);
     coordconv_tensor_unref(view);
     coordconv_tensor_unref(t);
 }

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Write the seed corpus anew: small inputs, good and nearly good. usage: make_corpus.py
+
+A seed shows the fuzzer a way through the reader; it changes and combines them by itself.
+"""
+import io
+import os
+import shutil
+import struct
+import warnings
+
+import numpy
+
+here = os.path.dirname(os.path.abspath(__file__))
+
+
+def write(target, seeds):
+    folder = os.path.join(here, "corpus", target)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for name, data in seeds.items():
+        with open(os.path.join(folder, name), "wb") as f:
+            f.write(data)
+
+
+def npy_file(array, version=(1, 0)):
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        numpy.lib.format.write_array(out, array, version)
+    return out.getvalue()
+
+
+def npy_text(text, data=b"", major=1):
+    text = text.encode()
+    return (b"\x93NUMPY" + bytes([major, 0]) +
+            struct.pack("<H" if major == 1 else "<I", len(text)) + text + data)
+
+
+def npy():
+    small = numpy.arange(6).reshape(2, 3)
+    seeds = {dtype.strip("<>|") + ("-big" if ">" in dtype else ""): npy_file(small.astype(dtype))
+             for dtype in ("<f4", "<f8", "<i4", "<i8", "|u1", ">f4", ">i8", "<f2", "|b1")}
+    seeds["version-2"] = npy_file(small.astype("<f4"), (2, 0))
+    seeds["version-3"] = npy_file(small.astype("<f4"), (3, 0))
+    seeds["fortran"] = npy_file(numpy.asfortranarray(small))
+    seeds["scalar"] = npy_file(numpy.array(1.0))
+    seeds["empty"] = npy_file(numpy.zeros((0, 3)))
+    seeds["eight-axes"] = npy_file(numpy.zeros((1,) * 7 + (2,), "u1"))
+    seeds["fields"] = npy_file(numpy.zeros(2, [("a", "<f4"), ("b", "<i4")]))
+    seeds["short"] = npy_file(small.astype("<f4"))[:-1]
+    seeds["nothing"] = b""
+    seeds["magic"] = b"\x93NUMPY"
+    seeds["double-quotes"] = npy_text('{"shape":(1,),"fortran_order":True,"descr":"|u1"}', b"\0")
+    seeds["negative"] = npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3), }")
+    seeds["huge"] = npy_text("{'descr': '<f8', 'fortran_order': False, "
+                             "'shape': (2147483647, 2147483647, 2147483648)}")
+    seeds["twice"] = npy_text("{'shape': (), 'shape': ()}")
+    seeds["long-header"] = npy_text("{}")[:8] + b"\xff\xff"
+    seeds["longer-header"] = npy_text("{}", major=2)[:8] + b"\xff\xff\xff\xff"
+    return {name + ".npy": data for name, data in seeds.items()}
+
+
+def dl(kind=0, version=(1, 1), flags=0, device=(1, 0), dtype=(2, 32, 1), offset=0, shape=(2, 3),
+       strides=(3, 1), ndim=None):
+    """The fields in the order of dlpack.c."""
+    axes = [*shape, *(() if kind & 2 else strides)]
+    return struct.pack("<BIIQiiBBHiQ%dq" % len(axes), kind, *version, flags, *device, *dtype,
+                       len(shape) if ndim is None else ndim, offset, *axes)
+
+
+def dlpack():
+    seeds = {
+        "plain": dl(), "versioned": dl(kind=1), "compact": dl(kind=2), "compact-versioned": dl(3),
+        "no-shape": dl(kind=4), "no-data": dl(kind=8), "no-deleter": dl(kind=16),
+        "f64": dl(dtype=(2, 64, 1)), "i32": dl(dtype=(0, 32, 1)), "i64": dl(dtype=(0, 64, 1)),
+        "u8": dl(dtype=(1, 8, 1), offset=3), "f16": dl(dtype=(2, 16, 1)), "lanes": dl(
+            dtype=(2, 32, 4)), "offset": dl(offset=64), "misaligned": dl(offset=2),
+        "far": dl(offset=2**64 - 4), "gpu": dl(device=(2, 0)), "scalar": dl(shape=(), strides=()),
+        "empty": dl(kind=8, shape=(2, 0)), "eight-axes": dl(
+            shape=(1, 2, 1, 2, 1, 2, 1, 2), strides=(9, 8, 9, 4, 9, 2, 9, 1)),
+        "nine-axes": dl(ndim=9), "no-axes": dl(ndim=-1), "negative-extent": dl(shape=(-1, 3)),
+        "large-extent": dl(shape=(2**31, 3)), "product": dl(shape=(2**31 - 1,) * 3,
+                                                            strides=(0, 0, 0)),
+        "negative-stride": dl(strides=(-3, 1)), "large-stride": dl(strides=(2**62, 1)),
+        "broadcast": dl(strides=(0, 1)), "turned": dl(strides=(1, 2)),
+        "version-2": dl(kind=1, version=(2, 0)), "read-only": dl(kind=1, flags=1),
+        "unknown-flag": dl(kind=1, flags=8), "minor": dl(kind=1, version=(1, 99), flags=2),
+        "cut": dl()[:20], "nothing": b"",
+    }
+    return {name + ".bin": data for name, data in seeds.items()}
+
+
+if __name__ == "__main__":
+    write("npy", npy())
+    write("dlpack", dlpack())
