@@ -455,6 +455,9 @@ static void coordinate_channels_come_into_our_order(void **state)
         { "wizaron", COORDCONV_COORDS_XY, "2310" },
         { "dominikandreas", COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS, "01234" },
         { "dominikandreas", COORDCONV_COORDS_RADIUS, "012" },
+        { "batdetect2", COORDCONV_COORDS_Y, "012" },
+        { "wizaron", COORDCONV_COORDS_X, "120" },
+        { "wizaron", COORDCONV_COORDS_X | COORDCONV_COORDS_Y, "2310" },
         { "mkocabas", 0, "01" },
         { "wizaron", 0, "01" },
     };
