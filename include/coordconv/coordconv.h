@@ -14,6 +14,7 @@
 #include <coordconv/layer.h>
 #include <coordconv/model.h>
 #include <coordconv/npy.h>
+#include <coordconv/pixels.h>
 #include <coordconv/plan.h>
 #include <coordconv/tensor.h>
 #include <coordconv/train.h>

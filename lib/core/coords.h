@@ -32,6 +32,10 @@ void cconv_coords_values(uint32_t flags, int64_t height, int64_t width, cconv_re
 
 /* ---- grids and frames (coords_grid.c) ---- */
 
+/* coordconv_convention, with somebody to tell. */
+coordconv_status cconv_convention(const struct cconv_log *log, const char *name,
+                                  coordconv_convention_desc *out);
+
 /* An axis ready for use: the coordinate of sample k is
  * ((length - t) * low + t * high) / length with t = first + k * step, in double.
  * length is never 0. */
@@ -72,6 +76,11 @@ double cconv_axis_slope(const struct cconv_axis *axis);
 
 /* The radius at x, y; most: what cconv_radius_most said. */
 double cconv_radius_value(const struct cconv_grid *grid, double x, double y, double most);
+
+/* A value as the radius takes it: less its centre, in 0 .. 1 where the radius is centred. The
+ * radius is the square root of the sum of two squares of these, divided by the divisor. */
+double cconv_radius_part(const struct cconv_grid *grid, double value);
+double cconv_radius_divisor(const struct cconv_grid *grid, double most);
 
 /* Largest plain radius of the larger image; looked at by COORDCONV_RADIUS_NORMALIZED alone. */
 double cconv_radius_most(const struct cconv_grid *grid, const struct cconv_place *place);

@@ -188,23 +188,26 @@ double cconv_axis_slope(const struct cconv_axis *a)
 
 /* ---- radius ---- */
 
-static double centered(const struct cconv_grid *g, double value)
+double cconv_radius_part(const struct cconv_grid *grid, double value)
 {
-    return (value - g->low) / (g->high - g->low) - 0.5;
+    if (grid->radius == COORDCONV_RADIUS_OFFSET)
+        return value - 0.5;
+    if (grid->radius == COORDCONV_RADIUS_CENTERED)
+        return (value - grid->low) / (grid->high - grid->low) - 0.5;
+    return value;
+}
+
+/* Where the largest is 0, all are. */
+double cconv_radius_divisor(const struct cconv_grid *grid, double most)
+{
+    return grid->radius == COORDCONV_RADIUS_NORMALIZED && most > 0 ? most : 1;
 }
 
 double cconv_radius_value(const struct cconv_grid *grid, double x, double y, double most)
 {
-    if (grid->radius == COORDCONV_RADIUS_OFFSET) {
-        x -= 0.5;
-        y -= 0.5;
-    } else if (grid->radius == COORDCONV_RADIUS_CENTERED) {
-        x = centered(grid, x);
-        y = centered(grid, y);
-    } else if (grid->radius == COORDCONV_RADIUS_NORMALIZED) {
-        return most > 0 ? sqrt(x * x + y * y) / most : 0;
-    }
-    return sqrt(x * x + y * y);
+    const double of_x = cconv_radius_part(grid, x), of_y = cconv_radius_part(grid, y);
+
+    return sqrt(of_x * of_x + of_y * of_y) / cconv_radius_divisor(grid, most);
 }
 
 /* Largest absolute value on an axis of n samples: it is at one of its ends. */
@@ -322,16 +325,17 @@ static void spell_out(const struct convention *c, coordconv_convention_desc *out
     };
 }
 
-coordconv_status coordconv_convention(const char *name, coordconv_convention_desc *out)
+coordconv_status cconv_convention(const struct cconv_log *log, const char *name,
+                                  coordconv_convention_desc *out)
 {
     coordconv_convention_desc d;
     coordconv_status status;
     uint32_t size;
 
     if (name == NULL || out == NULL)
-        return cconv_fail(NULL, COORDCONV_ERR_INVALID, "convention: %s is NULL",
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "convention: %s is NULL",
                           name == NULL ? "name" : "out");
-    status = cconv_desc_read(NULL, "convention", out,
+    status = cconv_desc_read(log, "convention", out,
                              CCONV_DESC_END(coordconv_convention_desc, grid), sizeof d, &d);
     if (status != COORDCONV_OK)
         return status;
@@ -344,6 +348,11 @@ coordconv_status coordconv_convention(const char *name, coordconv_convention_des
         memcpy(out, &d, CCONV_MIN(size, sizeof d));
         return COORDCONV_OK;
     }
-    return cconv_fail(NULL, COORDCONV_ERR_NOT_FOUND,
-                      "convention: no convention is called \"%.64s\"", name);
+    return cconv_fail(log, COORDCONV_ERR_NOT_FOUND, "convention: no convention is called \"%.64s\"",
+                      name);
+}
+
+coordconv_status coordconv_convention(const char *name, coordconv_convention_desc *out)
+{
+    return cconv_convention(NULL, name, out);
 }

@@ -25,6 +25,7 @@ static void init_reference(struct cconv_kernels *k)
     k->isa = "reference";
     cconv_conv_init_ref(&k->conv);
     cconv_winograd_init_ref(&k->winograd);
+    cconv_pixels_init_ref(&k->pixels);
     k->moments = cconv_moments_ref;
     k->transpose = cconv_transpose_ref;
     INIT_PLAIN(k, ref);
@@ -41,6 +42,7 @@ static void init_avx2(struct cconv_kernels *k)
 {
     cconv_conv_init_avx2(&k->conv);
     cconv_winograd_init_avx2(&k->winograd);
+    cconv_pixels_init_avx2(&k->pixels);
     k->moments = cconv_moments_avx2;
     k->transpose = cconv_transpose_avx2;
     INIT_PLAIN(k, avx2);
@@ -54,6 +56,7 @@ static void init_avx512(struct cconv_kernels *k)
 {
     cconv_conv_init_avx512(&k->conv);
     cconv_winograd_init_avx512(&k->winograd);
+    cconv_pixels_init_avx512(&k->pixels);
     k->moments = cconv_moments_avx512;
     k->transpose = cconv_transpose_avx512;
     INIT_PLAIN(k, avx512);
@@ -132,6 +135,24 @@ void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa)
     for (size_t i = 0; i < CCONV_COUNT(sets) && sets[i].usable(); i++)
         if (within(sets[i].isa, max_isa))
             sets[i].init(k);
+}
+
+void cconv_pixels_init(struct cconv_pixel_kernels *k)
+{
+    /* Asking the processor takes longer than a small image, in a virtual machine most of all. */
+    static _Thread_local int32_t best;
+
+    if (best == 0)
+        best = cconv_cpu_isa();
+    cconv_pixels_init_ref(k);
+#if defined(CCONV_HAVE_AVX2)
+    if (best == COORDCONV_ISA_AVX2)
+        cconv_pixels_init_avx2(k);
+#endif
+#if defined(CCONV_HAVE_AVX512)
+    if (best == COORDCONV_ISA_AVX512)
+        cconv_pixels_init_avx512(k);
+#endif
 }
 
 /* Time of a pixel: what a panel takes to begin and end its sums and for each

@@ -15,6 +15,7 @@
 #include "kernels/loss.h"
 #include "kernels/moments.h"
 #include "kernels/norm.h"
+#include "kernels/pixels.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/transpose.h"
@@ -29,6 +30,7 @@ struct cconv_kernels {
     struct cconv_norm_kernels norm;
     struct cconv_loss_kernels loss;
     struct cconv_reduce_kernels reduce;
+    struct cconv_pixel_kernels pixels;
     cconv_moments_fn *moments;
     cconv_transpose_fn *transpose;
 };
@@ -41,5 +43,8 @@ int32_t cconv_cpu_isa(void);
 
 /* Fill the table with the best set that max_isa, a COORDCONV_ISA_*, allows. */
 void cconv_kernels_init(struct cconv_kernels *k, int32_t max_isa);
+
+/* The best kernels for pixels, for callers without a context. */
+void cconv_pixels_init(struct cconv_pixel_kernels *k);
 
 #endif /* CCONV_KERNELS_KERNELS_H */

@@ -174,6 +174,10 @@ def guide():
     run_blocks(os.path.join("doc", "quick-guide.md"))
 
 
+def pipeline():
+    run_blocks(os.path.join("doc", "pipeline.md"))
+
+
 shutil.rmtree(work, ignore_errors=True)
 os.makedirs(work)
 try:

@@ -92,6 +92,11 @@ void depth_forward_matches_sums(void **state);
 void depth_grad_matches_sums(void **state);
 void choice_wastes_least(void **state);
 void transpose_moves_every_value(void **state);
+
+void pixels_unpack_every_count(void **state);
+void pixels_store_every_count(void **state);
+void pixels_weave_every_count(void **state);
+void pixels_distance_every_count(void **state);
 void plain_same_bits(void **state);
 void plain_same_bits_long(void **state);
 void column_max_is_the_first(void **state);
