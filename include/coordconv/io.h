@@ -8,9 +8,9 @@
  * with its step count and learning rate in the metadata, so that training
  * resumed from the file gives the bits of training that was never interrupted.
  *
- * Files are not trusted: every length is checked before it is used, memory for
- * the header is at most 20 times its length, which is 16,000,000 bytes at most,
- * and a file that does not fit changes nothing.
+ * Files are not trusted: every length is checked before it is used, a header may
+ * have 16,000,000 bytes, memory for it is at most 32 times its length, and a file
+ * that does not fit changes nothing.
  *
  * Thread safety: as reading (save) or changing (load) the model's layers.
  */

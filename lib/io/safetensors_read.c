@@ -21,7 +21,8 @@
 /* What the parser allocates, in bytes, for an object, an array, and one more value of either
  * (measured with jansson 2.14), and how much of it a byte of text may stand for. The shortest
  * entry there is, of 51 bytes, comes to 13 of these bytes a byte; 5 million empty objects in an
- * array, which would fit into a header, to 90. */
+ * array, which would fit into a header, to 90. Of headers of 16 MB that pass, with all that is made
+ * of them, good ones take 20 times their length and the worst found 31 times. */
 #define OBJECT_COST 240
 #define ARRAY_COST  140
 #define VALUE_COST  40
