@@ -3,7 +3,7 @@
  * load.c - coordconv_load() and its relatives.
  *
  * Header first: a file is matched against the model before a byte of its data
- * is read, so memory goes to the header, at most 100 MB of text, and to as much
+ * is read, so memory goes to the header, whose cost is bounded (safetensors.h), and to as much
  * data as the model holds, whatever the file claims. The data of a file are
  * read whole before the first parameter changes.
  */
@@ -13,21 +13,13 @@
 #include "base/checked.h"
 #include "graph/model.h"
 #include "io/checkpoint.h"
-#include "io/file.h"
-#include "io/safetensors.h"
-
-/* Where bytes come from: memory, or a file where memory is NULL. */
-struct source {
-    const unsigned char *memory;
-    struct cconv_file file;
-    uint64_t bytes;
-};
+#include "io/source.h"
 
 /* One load under way. */
 struct load {
     const struct cconv_allocator *allocator;
     const struct cconv_log *log;
-    const struct source *source;
+    const struct cconv_source *source;
     uint64_t data; /* where the data begin */
     struct cconv_safetensors file;
     struct cconv_checkpoint checkpoint;
@@ -37,44 +29,6 @@ struct load {
     int64_t steps;
     double rate;
 };
-
-static coordconv_status source_read(const struct source *source, uint64_t offset, void *data,
-                                    size_t bytes)
-{
-    assert(offset <= source->bytes && bytes <= source->bytes - offset);
-    if (source->memory == NULL)
-        return cconv_file_read(&source->file, offset, data, bytes);
-    memcpy(data, source->memory + offset, bytes);
-    return COORDCONV_OK;
-}
-
-/* Read and check the header. */
-static coordconv_status read_header(const struct cconv_allocator *allocator,
-                                    const struct cconv_log *log, const struct source *source,
-                                    uint64_t *data, struct cconv_safetensors *out)
-{
-    unsigned char prefix[CCONV_SAFETENSORS_PREFIX] = { 0 };
-    const size_t available = CCONV_MIN(source->bytes, sizeof prefix);
-    coordconv_status status = source_read(source, 0, prefix, available);
-    size_t bytes = 0;
-    char *header;
-
-    if (status == COORDCONV_OK)
-        status = cconv_safetensors_header_bytes(log, prefix, available, source->bytes, &bytes);
-    if (status != COORDCONV_OK)
-        return status;
-    header = cconv_alloc_raw(allocator, bytes);
-    if (header == NULL)
-        return cconv_fail(log, COORDCONV_ERR_NOMEM, "load: no memory for a header of %zu bytes",
-                          bytes);
-    status = source_read(source, CCONV_SAFETENSORS_PREFIX, header, bytes);
-    if (status == COORDCONV_OK)
-        status = cconv_safetensors_read(allocator, log, header, bytes, source->bytes, out);
-    cconv_free(allocator, header, bytes);
-    if (status == COORDCONV_OK)
-        *data = CCONV_SAFETENSORS_PREFIX + bytes;
-    return status;
-}
 
 static coordconv_status match_one(const struct cconv_log *log, const struct cconv_named_tensor *own,
                                   const struct cconv_safetensor *theirs)
@@ -172,8 +126,8 @@ static coordconv_status stage(struct load *l)
         return cconv_fail(l->log, COORDCONV_ERR_NOMEM, "load: no memory for %zu bytes of data",
                           l->staged_bytes);
     for (size_t i = 0; i < l->checkpoint.count && status == COORDCONV_OK; i++) {
-        status = source_read(l->source, l->data + l->matches[i]->begin, l->staged + at,
-                             matched_bytes(l, i));
+        status = cconv_source_read(l->source, l->data + l->matches[i]->begin, l->staged + at,
+                                   matched_bytes(l, i));
         at += matched_bytes(l, i);
     }
     return status;
@@ -237,12 +191,12 @@ static coordconv_status load_matched(struct load *l, coordconv_optimizer *optimi
 }
 
 static coordconv_status load(coordconv_model *model, coordconv_optimizer *optimizer,
-                             const struct source *source)
+                             const struct cconv_source *source)
 {
     struct load l = { .allocator = &model->context->allocator,
                       .log = &model->context->log,
                       .source = source };
-    coordconv_status status = read_header(l.allocator, l.log, source, &l.data, &l.file);
+    coordconv_status status = cconv_source_header(source, l.allocator, l.log, &l.data, &l.file);
 
     if (status != COORDCONV_OK)
         return status;
@@ -271,15 +225,14 @@ coordconv_status coordconv_load(coordconv_model *model, coordconv_optimizer *opt
                                 const char *path)
 {
     coordconv_status status = check_target(model, path, "path");
-    struct source source = { .memory = NULL };
+    struct cconv_source source;
 
     if (status == COORDCONV_OK)
-        status = cconv_file_open(&source.file, &model->context->log, path);
+        status = cconv_source_open(&source, &model->context->log, path);
     if (status != COORDCONV_OK)
         return status;
-    source.bytes = source.file.bytes;
     status = load(model, optimizer, &source);
-    cconv_file_close(&source.file);
+    cconv_source_close(&source);
     return status;
 }
 
@@ -287,7 +240,7 @@ coordconv_status coordconv_load_memory(coordconv_model *model, coordconv_optimiz
                                        const void *data, size_t bytes)
 {
     const coordconv_status status = check_target(model, data, "data");
-    const struct source source = { .memory = data, .bytes = bytes };
+    const struct cconv_source source = { .memory = data, .bytes = bytes };
 
     return status == COORDCONV_OK ? load(model, optimizer, &source) : status;
 }
@@ -314,7 +267,7 @@ coordconv_status coordconv_load_metadata(coordconv_context *context, const char 
 {
     const struct cconv_log *log = cconv_context_log(context);
     struct cconv_safetensors file;
-    struct source source = { .memory = NULL };
+    struct cconv_source source;
     coordconv_status status;
     const char *found;
     uint64_t data;
@@ -325,11 +278,10 @@ coordconv_status coordconv_load_metadata(coordconv_context *context, const char 
                           : path == NULL  ? "path"
                           : key == NULL   ? "key"
                                           : "value");
-    if ((status = cconv_file_open(&source.file, log, path)) != COORDCONV_OK)
+    if ((status = cconv_source_open(&source, log, path)) != COORDCONV_OK)
         return status;
-    source.bytes = source.file.bytes;
-    status = read_header(&context->allocator, log, &source, &data, &file);
-    cconv_file_close(&source.file);
+    status = cconv_source_header(&source, &context->allocator, log, &data, &file);
+    cconv_source_close(&source);
     if (status != COORDCONV_OK)
         return status;
     found = cconv_safetensors_metadata(&file, key);

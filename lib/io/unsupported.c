@@ -45,6 +45,21 @@ coordconv_status coordconv_load_memory(coordconv_model *model, coordconv_optimiz
     return refuse(model_log(model), model != NULL && data != NULL, "load_memory");
 }
 
+coordconv_status coordconv_load_weights(coordconv_model *model, const char *path,
+                                        const coordconv_weights_desc *desc)
+{
+    (void)desc;
+    return refuse(model_log(model), model != NULL && path != NULL, "load_weights");
+}
+
+coordconv_status coordconv_load_weights_memory(coordconv_model *model, const void *data,
+                                               size_t bytes, const coordconv_weights_desc *desc)
+{
+    (void)bytes;
+    (void)desc;
+    return refuse(model_log(model), model != NULL && data != NULL, "load_weights_memory");
+}
+
 coordconv_status coordconv_load_metadata(coordconv_context *context, const char *path,
                                          const char *key, char *value, size_t capacity,
                                          size_t *length)

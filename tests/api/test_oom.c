@@ -519,6 +519,7 @@ static coordconv_status saving_and_loading(struct stage *s)
 {
     const coordconv_optimizer_desc desc = { .struct_size = sizeof desc, .kind = COORDCONV_ADAM };
     const coordconv_metadata note = { "epoch", "17" };
+    const coordconv_weights_desc weights = { .struct_size = sizeof weights, .lenient = 1 };
     char value[8] = "";
     const coordconv_status status = begin_plan(s, COORDCONV_TRAINING);
 
@@ -531,6 +532,9 @@ static coordconv_status saving_and_loading(struct stage *s)
     for (int i = 0; i < 4; i++)
         TRY(s, coordconv_tensor_fill(test_parameter(s->layer[i], "weight"), 0));
     TRY(s, coordconv_load(s->model[0], s->optimizer[0], path));
+    for (int i = 0; i < 4; i++)
+        TRY(s, coordconv_tensor_fill(test_parameter(s->layer[i], "weight"), 0));
+    TRY(s, coordconv_load_weights(s->model[0], path, &weights));
     TRY(s, coordconv_load_metadata(s->context, path, "epoch", value, sizeof value, NULL));
     digest_bytes(s, value, sizeof value);
     for (int i = 0; i < 4; i++)

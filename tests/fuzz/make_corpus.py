@@ -5,6 +5,7 @@
 A seed shows the fuzzer a way through the reader; it changes and combines them by itself.
 """
 import io
+import json
 import os
 import shutil
 import struct
@@ -92,6 +93,46 @@ def dlpack():
     return {name + ".bin": data for name, data in seeds.items()}
 
 
+def st(tensors, way=0, data=None, metadata=None, text=None, length=None):
+    """tensors: name, dtype, shape, bytes each; way: the first byte, as of safetensors.c."""
+    header, size = {} if metadata is None else {"__metadata__": metadata}, 0
+    for name, dtype, shape, count in tensors:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [size, size + count]}
+        size += count
+    text = text or json.dumps(header, separators=(",", ":")).encode()
+    return (bytes([way]) + struct.pack("<Q", len(text) if length is None else length) + text +
+            bytes(i % 251 for i in range(size if data is None else data)))
+
+
+def safetensors():
+    weight, bias = ("c.weight", "F32", [2, 3, 1, 1], 24), ("c.bias", "F32", [2], 8)
+    other = ("m.a.b.weight", "F16", [2, 3, 1, 1], 12), ("m.a.b.bias", "BF16", [2], 4)
+    counter = ("c.num_batches_tracked", "I64", [], 8)
+    entry = b'{"c.weight":{"dtype":"F32","shape":%s,"data_offsets":%s}}'
+    seeds = {
+        "good": st([weight, bias]), "own": st([weight, bias], 1, metadata={"coordconv.version": "0"}),
+        "own-state": st([weight, bias, ("optimizer.c.bias.m", "F32", [2], 8)], 1),
+        "lenient": st([weight, ("z", "U8", [3], 3)], 2), "convention": st([weight, bias], 4),
+        "renamed": st(other, 8), "renamed-lenient": st([*other, ("m.e.c.bias", "F32", [2], 8)], 10),
+        "counter": st([weight, bias, counter]), "f64": st([("c.weight", "F64", [2, 3, 1, 1], 48),
+                                                           ("c.bias", "F64", [2], 16)], 4),
+        "missing": st([bias]), "unexpected": st([weight, bias, ("d.x", "F4", [2], 1)]),
+        "shape": st([("c.weight", "F32", [2, 1, 1, 1], 8), bias]), "nothing": b"", "way": b"\x02",
+        "short": st([weight, bias])[:-1], "rest": st([weight, bias]) + b"x", "empty": st([]),
+        "length": st([], length=2**64 - 1), "longer": st([], length=3),
+        "hole": st([], text=entry % (b"[2,3,1,1]", b"[4,28]"), data=28),
+        "product": st([], text=entry % (b"[4294967296,4294967296]", b"[0,0]")),
+        "negative": st([], text=entry % (b"[-1]", b"[0,0]")),
+        "exponent": st([], text=entry % (b"[1e999]", b"[0,0]")),
+        "axes": st([], text=entry % (b"[1,1,1,1,1,1,1,1,6]", b"[0,24]"), data=24),
+        "deep": st([], text=b'{"a":' + b"[" * 2000), "dense": st([], text=b'{"a":[' + b"{}," * 900),
+        "twice": st([], text=b'{"a":{},"a":{}}'), "escape": st([("\u00e9\U0001f600\n", "F32", [], 4)]),
+        "surrogate": st([], text=b'{"\\ud800":{}}'), "nul": st([], text=b'{"\\u0000":{}}'),
+    }
+    return {name + ".bin": data for name, data in seeds.items()}
+
+
 if __name__ == "__main__":
+    write("safetensors", safetensors())
     write("npy", npy())
     write("dlpack", dlpack())
