@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Print a public header as Doxygen wants it: the comment at the top becomes the page of the
-header, and a comment behind a member or an enumerator belongs to it."""
+header, and a comment before or behind a member or an enumerator belongs to it."""
 import re
 import sys
 
@@ -12,6 +12,7 @@ if name:
     text = text.replace(name.group(0), ' * @brief ' + name.group(2), 1)
 text = re.sub(r'^(    (?!\*)\S[^\n]*?[\w\])][,;]? +|    \S[^\n]*? = [^\n]*?,? +)/\* ', r'\1/**< ', text,
               flags=re.M)
+text = re.sub(r'^    /\* ', '    /** ', text, flags=re.M)
 text = text.replace(' .. ', ' \\.\\. ')  # else a brief description ends there
 
 

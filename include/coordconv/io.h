@@ -81,8 +81,8 @@ COORDCONV_API coordconv_status coordconv_load_metadata(coordconv_context *contex
 
 /** A name of a file, or its leading parts, and what this library is to take it for. */
 typedef struct coordconv_name_pair {
-    const char *theirs;
-    const char *ours; /* NULL: tensors of that name are left out */
+    const char *theirs; /* name in the file */
+    const char *ours;   /* NULL: tensors of that name are left out */
 } coordconv_name_pair;
 
 /** The convention by which one layer's weights were trained. */
@@ -121,9 +121,9 @@ typedef void (*coordconv_weights_report_fn)(void *user, int32_t kind, const char
  * "layer1.0", "stem" the tensor "layer1.0.weight" is "stem.weight".
  */
 typedef struct coordconv_weights_desc {
-    uint32_t struct_size;
-    int32_t lenient;    /* 1: missing and unexpected tensors are no failure; default 0 */
-    const char *prefix; /* default none */
+    uint32_t struct_size; /* sizeof the struct */
+    int32_t lenient;      /* 1: missing and unexpected tensors are no failure; default 0 */
+    const char *prefix;   /* default none */
     /* The convention by which coordinate channels stand in the weights of layers with
      * coordinates: a name of coordconv_convention(). Default: as in this library. */
     const char *convention;
@@ -132,7 +132,7 @@ typedef struct coordconv_weights_desc {
     int32_t name_count;                            /* default 0 */
     int32_t convention_count;                      /* default 0 */
     coordconv_weights_report_fn report;            /* default none */
-    void *report_user;
+    void *report_user;                             /* its first argument */
 } coordconv_weights_desc;
 
 /**

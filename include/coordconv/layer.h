@@ -75,7 +75,7 @@ COORDCONV_API coordconv_status coordconv_conv2d_new(coordconv_context *context,
  * of x alone.
  */
 typedef struct coordconv_conv1d_desc {
-    uint32_t struct_size;
+    uint32_t struct_size;            /* sizeof the struct */
     uint32_t coords;                 /* COORDCONV_COORDS_X, _RADIUS, _PIXEL; default none */
     int32_t in_channels;             /* C, at least 1; coordinates not counted; no default */
     int32_t out_channels;            /* O, at least 1; no default */
