@@ -543,6 +543,29 @@ void cconv_corr_scatter_pack(coordconv_context *context, const struct cconv_corr
         pack(context, &p, c, &s, weight, scale, at);
 }
 
+/* What no tap reaches, and nothing besides: what is added may be the output. */
+static void run_unreached(coordconv_context *context, const struct cconv_corr *c,
+                          const struct run *scatter, const char *packed)
+{
+    struct cconv_pass p;
+    struct run r = *scatter;
+
+    r.pass = &p;
+    for (int64_t y = 0; y < c->stride[0]; y++) {
+        if (!cconv_pass_reaches(c, 0, y)) {
+            cconv_pass_empty(context, c, y, -1, &p);
+            run(context, &r, 0, packed);
+            continue;
+        }
+        for (int64_t x = 0; x < c->stride[1]; x++) {
+            if (cconv_pass_reaches(c, 1, x))
+                continue;
+            cconv_pass_empty(context, c, y, x, &p);
+            run(context, &r, 0, packed);
+        }
+    }
+}
+
 void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, const void *packed,
                         const cconv_real *small, struct cconv_corr_init init,
                         enum cconv_activation act, cconv_real slope, cconv_real *big, void *scratch)
@@ -559,10 +582,8 @@ void cconv_corr_scatter(coordconv_context *context, const struct cconv_corr *c, 
                      .scratch = scratch };
 
     assert(init.affine == NULL || (c->stride[0] == 1 && c->stride[1] == 1 && c->groups == 1));
-    if (cconv_pass_phases(c, 0) < c->stride[0] || cconv_pass_phases(c, 1) < c->stride[1]) {
-        cconv_pass_empty(context, c, &p); /* what no tap reaches, and all else besides */
-        run(context, &r, 0, packed);
-    }
+    if (cconv_pass_phases(c, 0) < c->stride[0] || cconv_pass_phases(c, 1) < c->stride[1])
+        run_unreached(context, c, &r, packed);
     if (i.merged)
         repeat_bias(c, &r);
     for (const char *at = packed; next_phase(&i, &p); at += packed_bytes(&p, c))

@@ -278,12 +278,29 @@ int cconv_pass_merges(const coordconv_context *context, const struct cconv_corr 
     return merged < apart;
 }
 
-void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
-                      struct cconv_pass *p)
+int cconv_pass_reaches(const struct cconv_corr *c, int axis, int64_t r)
+{
+    for (int64_t k = 0; k < cconv_pass_phases(c, axis); k++) {
+        if ((r + c->pad[axis] - k * c->dilation[axis]) % c->stride[axis] == 0)
+            return 1;
+    }
+    return 0;
+}
+
+void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c, int64_t ry,
+                      int64_t rx, struct cconv_pass *p)
 {
     *p = scatter_pass(c);
     for (int i = 0; i < 2; i++)
         p->step[i] = p->dilation[i] = 1;
+    p->out_first = ry * p->out_row;
+    p->out_h = phase_extent(c->big_h, c->stride[0], ry);
+    p->out_row *= c->stride[0];
+    if (rx >= 0) {
+        p->out_first += rx * p->out_pixel;
+        p->out_w = phase_extent(c->big_w, c->stride[1], rx);
+        p->out_pixel *= c->stride[1];
+    }
     choose(context, p);
 }
 

@@ -95,9 +95,13 @@ int cconv_pass_merges(const coordconv_context *context, const struct cconv_corr 
 int cconv_pass_scatter_merged(const coordconv_context *context, const struct cconv_corr *c,
                               int64_t ky, int rest, struct cconv_pass *p);
 
-/* All outputs of a scatter, without any tap. */
-void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c,
-                      struct cconv_pass *p);
+/* Whether any tap reaches the outputs that lie at r modulo the stride along an axis. */
+int cconv_pass_reaches(const struct cconv_corr *c, int axis, int64_t r);
+
+/* The outputs of a scatter in the rows ry and the columns rx (-1: all), modulo the strides,
+ * without any tap. */
+void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr *c, int64_t ry,
+                      int64_t rx, struct cconv_pass *p);
 
 /* The same window over `channels` shared channels, by the same panel. */
 struct cconv_pass cconv_pass_shared(const struct cconv_pass *p, size_t channels);

@@ -67,6 +67,7 @@ enum {
     DEPTHWISE,
     UP,
     UP_GROUPS,
+    UP_GAPS,
     LINEAR,
     NORM,
     NORM_B,
@@ -90,13 +91,14 @@ static coordconv_layer *make_conv(coordconv_context *context, const coordconv_co
     return layer;
 }
 
-static coordconv_layer *make_up(coordconv_context *context, uint32_t coords, int32_t groups)
+static coordconv_layer *make_up(coordconv_context *context, int32_t rows, uint32_t coords,
+                                int32_t groups)
 {
     const coordconv_conv_transpose2d_desc d = { .struct_size = sizeof d,
                                                 .coords = coords,
                                                 .in_channels = C,
                                                 .out_channels = C,
-                                                .kernel = { 3, 2 },
+                                                .kernel = { rows, 2 },
                                                 .stride = { 2, 1 },
                                                 .groups = groups,
                                                 .padding = COORDCONV_SAME };
@@ -122,8 +124,9 @@ static void make_layers(coordconv_context *context, coordconv_layer *layer[ALL_L
     layer[STRIDED] =
         make_conv(context, &(coordconv_conv2d_desc){ .stride = { 2, 3 }, .dilation = { 2, 1 } });
     layer[DEPTHWISE] = make_conv(context, &(coordconv_conv2d_desc){ .groups = C });
-    layer[UP] = make_up(context, COORDCONV_COORDS_XY, 1);
-    layer[UP_GROUPS] = make_up(context, 0, 2);
+    layer[UP] = make_up(context, 3, COORDCONV_COORDS_XY, 1);
+    layer[UP_GROUPS] = make_up(context, 3, 0, 2);
+    layer[UP_GAPS] = make_up(context, 1, 0, 1);
     check_ok(coordconv_linear_new(context, &linear, &layer[LINEAR]));
     check_ok(coordconv_batch_norm_new(context, &norm, &layer[NORM]));
     check_ok(coordconv_batch_norm_new(context, &norm, &layer[NORM_B]));
@@ -332,6 +335,14 @@ static coordconv_value linear_residual(struct net *n, coordconv_value x)
     return relu(n, add(n, apply(n, LINEAR, h), h));
 }
 
+/* Outputs between the taps of a stride start from the bias, and are made once as all others. */
+static coordconv_value residual_with_gaps(struct net *n, coordconv_value x)
+{
+    const coordconv_value h = relu(n, apply(n, UP, x));
+
+    return relu(n, add(n, h, apply(n, UP_GAPS, x)));
+}
+
 /* Channels enough for the kernels of large layers. */
 static coordconv_value wide_residual(struct net *n, coordconv_value x)
 {
@@ -382,6 +393,7 @@ static const struct net_case cases[] = {
     { "two_views", two_views, 0, 0, 0 },
     { "read_beside_a_view", read_beside_a_view, 0, 0, 0 },
     { "linear_residual", linear_residual, 3, 3, 0 },
+    { "residual_with_gaps", residual_with_gaps, 3, 3, 0 },
     { "wide_residual", wide_residual, 3, 3, 0 },
     { "wide_residual_with_norm", wide_residual_with_norm, 4, 1, 1 },
 };
