@@ -332,7 +332,8 @@ int cconv_pass_streams(const struct cconv_pass *p, const cconv_real *out)
     return p->batch * p->out_image > STREAM_BYTES / sizeof(cconv_real) &&
            p->panel->nr % lanes == 0 && p->out_cg % p->panel->nr == 0 &&
            (size_t)p->out_first % lanes == 0 && (size_t)p->out_pixel % lanes == 0 &&
-           (size_t)p->out_row % lanes == 0 && (uintptr_t)out % STREAM_ALIGN == 0;
+           (size_t)p->out_row % lanes == 0 && (p->batch == 1 || p->out_image % lanes == 0) &&
+           (uintptr_t)out % STREAM_ALIGN == 0;
 }
 
 void cconv_pass_pack(coordconv_context *context, const struct cconv_pass *p, cconv_task_fn *pack,

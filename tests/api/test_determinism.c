@@ -393,6 +393,49 @@ static void layers_by_themselves(void **state)
     }
 }
 
+/* Outputs of more than any cache holds, which may be written past it, as a batch and one
+ * by one. Images of odd extent leave the second of them on no line of a cache. */
+static void large_images_one_by_one(void **state)
+{
+    static const int32_t widths[] = { 4, 8, 16 };
+    (void)state;
+
+    for (size_t i = 0; i < isa_count * COUNT(widths); i++) {
+        const int32_t width = widths[i % COUNT(widths)], stride = width == 4 ? 4 : 2;
+        const coordconv_conv_transpose2d_desc desc = { .struct_size = sizeof desc,
+                                                       .in_channels = 3,
+                                                       .out_channels = width,
+                                                       .kernel = { stride + 1, stride + 1 },
+                                                       .stride = { stride, stride },
+                                                       .pads = { 1, 1, 1, 1 } };
+        const int64_t side = width == 4 ? 159 : 226, shape[4] = { 2, side, side, 3 };
+        coordconv_context *context = new_context(isas[i / COUNT(widths)], 2, NULL);
+        coordconv_layer *layer = NULL;
+        int64_t out[4];
+        check_ok(coordconv_conv_transpose2d_new(context, &desc, &layer));
+        test_fill_layer(layer, 80);
+        check_ok(coordconv_layer_output_shape(layer, 4, shape, out));
+        assert_int_equal(out[1] % 2, 1);
+        assert_true(2 * out[1] * out[2] * out[3] * (int64_t)sizeof(float) > 12 << 20);
+        coordconv_tensor *x = test_tensor(context, 4, shape, 81), *in = NULL, *part = NULL;
+        coordconv_tensor *want = test_tensor(context, 4, out, 82), *y = test_like(context, want);
+        check_ok(coordconv_layer_forward(layer, COORDCONV_INFERENCE, x, y, NULL, 0));
+        for (int64_t n = 0; n < 2; n++) {
+            check_ok(coordconv_tensor_slice(x, 0, n, 1, &in));
+            check_ok(coordconv_tensor_slice(want, 0, n, 1, &part));
+            check_ok(coordconv_layer_forward(layer, COORDCONV_INFERENCE, in, part, NULL, 0));
+            coordconv_tensor_unref(in);
+            coordconv_tensor_unref(part);
+        }
+        test_check_same(y, want, "large images");
+        coordconv_tensor_unref(x);
+        coordconv_tensor_unref(y);
+        coordconv_tensor_unref(want);
+        coordconv_layer_unref(layer);
+        coordconv_context_unref(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +444,7 @@ int main(void)
         cmocka_unit_test(another_seed_is_another_net),
         cmocka_unit_test(any_split_of_a_batch),
         cmocka_unit_test(layers_by_themselves),
+        cmocka_unit_test(large_images_one_by_one),
     };
     isa_count = test_isas(isas);
     return cmocka_run_group_tests(tests, NULL, NULL);
