@@ -35,6 +35,9 @@ enum {
  * A 2-D convolution (cross-correlation, no kernel flip) of [N, H, W, C] to
  * [N, OH, OW, O], with OH = (H + top + bottom - dilation (kernel - 1) - 1) / stride + 1
  * rounded down. Padding reads as 0, in coordinate channels too.
+ *
+ * The grid (coords.h) says how places become coordinates; NULL: as this library does, or in pixels
+ * with COORDCONV_COORDS_PIXEL. Files keep parameters only, not this.
  */
 typedef struct coordconv_conv2d_desc {
     uint32_t struct_size; /* sizeof the struct */
@@ -50,9 +53,7 @@ typedef struct coordconv_conv2d_desc {
     int32_t no_bias;   /* 1: no bias; default 0 */
     int32_t init;      /* COORDCONV_INIT_* of the weight; default he_normal. The bias starts at 0 */
     double init_value; /* for COORDCONV_INIT_CONSTANT */
-    /* How places become coordinates, copied during the call; default NULL: this library's own way,
-     * or with COORDCONV_COORDS_PIXEL pixels. Files keep parameters only, not this */
-    const coordconv_grid_desc *grid;
+    const coordconv_grid_desc *grid; /* how places become coordinates, copied; default our own */
 } coordconv_conv2d_desc;
 
 /**
