@@ -19,7 +19,7 @@
 
 static const struct {
     unsigned char channels;
-    char place[CCONV_MOST_DATA]; /* of grey or red, green, blue, alpha; -1: not there */
+    int8_t place[CCONV_MOST_DATA]; /* of grey or red, green, blue, alpha; -1: not there */
 } formats[] = {
     [COORDCONV_PIXELS_GREY] = { 1, { 0, -1, -1, -1 } },
     [COORDCONV_PIXELS_RGB] = { 3, { 0, 1, 2, -1 } },
