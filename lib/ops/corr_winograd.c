@@ -47,14 +47,25 @@ static float panels_cost(const struct cconv_panel *panel, size_t channels, size_
     return (float)panels * (panel->pixel_cost + panel->product_cost * (float)products);
 }
 
+/* Taps inside of all output rows: for each tap, the outputs that find a row there. */
+static int64_t taps_inside(const struct cconv_pass *p)
+{
+    int64_t sum = 0;
+
+    for (int64_t tap = 0; tap < p->taps[0]; tap++) {
+        const int64_t first = p->pad[0] - tap;
+        const int64_t end = CCONV_MIN(first + (int64_t)p->in_h, (int64_t)p->out_h);
+
+        sum += CCONV_MAX(end - CCONV_MAX(first, 0), 0);
+    }
+    return sum;
+}
+
 /* Time of one image. Not of the batch: how a batch is cut must not change the bits. */
 static float direct_cost(const struct cconv_pass *p)
 {
-    int64_t taps = 0, tap;
-
-    for (size_t y = 0; y < p->out_h; y++)
-        taps += cconv_pass_taps_inside(p, y, &tap);
-    return (float)p->out_w * (float)taps / 3 * panels_cost(p->panel, p->out_cg, 9 * p->in_cg);
+    return (float)p->out_w * (float)taps_inside(p) / 3 *
+           panels_cost(p->panel, p->out_cg, 9 * p->in_cg);
 }
 
 static float winograd_cost(const struct cconv_pass *p, const struct cconv_winograd *k,

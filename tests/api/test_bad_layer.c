@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct test_heap heap;
 static coordconv_context *context;
@@ -567,6 +568,27 @@ static void forward(void **state)
     drop_bench(&b);
 }
 
+/* What a pass needs is known at once, however many rows there are to think of. */
+static void workspace_of_a_tall_image(void **state)
+{
+    const coordconv_conv2d_desc d = { .struct_size = sizeof d,
+                                      .in_channels = 32,
+                                      .out_channels = 32,
+                                      .kernel = { 3, 3 },
+                                      .pads = { 1, 1, 1, 1 } };
+    const int64_t shape[4] = { 1, INT32_MAX, 1, 32 };
+    const clock_t begin = clock();
+    coordconv_layer *layer = NULL;
+    size_t bytes = 0;
+    (void)state;
+
+    check_ok(coordconv_conv2d_new(context, &d, &layer));
+    check_ok(coordconv_layer_workspace(layer, COORDCONV_TRAINING, 4, shape, &bytes));
+    assert_true(bytes > 0);
+    assert_true((double)(clock() - begin) / CLOCKS_PER_SEC < 1);
+    coordconv_layer_unref(layer);
+}
+
 static void workspaces(void **state)
 {
     struct bench b = make_bench();
@@ -668,6 +690,13 @@ int main(void)
         cmocka_unit_test(forward),
         cmocka_unit_test(workspaces),
         cmocka_unit_test(backward),
+        cmocka_unit_test(conv2d),           cmocka_unit_test(channels_at_the_edge),
+        cmocka_unit_test(conv_transpose2d), cmocka_unit_test(linear),
+        cmocka_unit_test(batch_norm),       cmocka_unit_test(names),
+        cmocka_unit_test(parameters),       cmocka_unit_test(with_coords),
+        cmocka_unit_test(shapes),           cmocka_unit_test(transposed_shapes),
+        cmocka_unit_test(forward),          cmocka_unit_test(workspaces),
+        cmocka_unit_test(backward),         cmocka_unit_test(workspace_of_a_tall_image),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
