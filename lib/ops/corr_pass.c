@@ -92,6 +92,11 @@ static void choose(const coordconv_context *context, struct cconv_pass *p)
         cconv_winograd_choose(context, p);
 }
 
+static size_t kernel_plane(const struct cconv_corr *c)
+{
+    return (size_t)c->kernel[0] * (size_t)c->kernel[1];
+}
+
 void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr *c,
                        struct cconv_pass *p)
 {
@@ -107,7 +112,8 @@ void cconv_pass_gather(const coordconv_context *context, const struct cconv_corr
                               .out_image = c->small_h * c->small_w * c->small_c,
                               .groups = c->groups,
                               .in_cg = c->big_c / c->groups,
-                              .out_cg = c->small_c / c->groups };
+                              .out_cg = c->small_c / c->groups,
+                              .plane = kernel_plane(c) };
     for (int i = 0; i < 2; i++) {
         p->taps[i] = c->kernel[i];
         p->step[i] = c->stride[i];
@@ -199,7 +205,8 @@ static struct cconv_pass scatter_pass(const struct cconv_corr *c)
                                 .out_image = c->big_h * c->big_w * c->big_c,
                                 .groups = c->groups,
                                 .in_cg = c->small_c / c->groups,
-                                .out_cg = c->big_c / c->groups };
+                                .out_cg = c->big_c / c->groups,
+                                .plane = kernel_plane(c) };
 }
 
 void cconv_pass_scatter(const coordconv_context *context, const struct cconv_corr *c, int64_t ky,

@@ -21,6 +21,7 @@ struct cconv_pass {
     size_t groups, in_cg, out_cg;
     int64_t taps[2], step[2], dilation[2], pad[2];
     int64_t tap_first[2], tap_step[2];
+    size_t plane;   /* taps of the whole kernel */
     size_t phase_c; /* 0, or the channels of a phase where several are one pass: those of their
                      * outputs follow each other, and tap_first rises by one with each phase */
 

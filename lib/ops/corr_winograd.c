@@ -11,6 +11,8 @@
  */
 #include "ops/corr_winograd.h"
 
+#include <assert.h>
+
 #include "base/checked.h"
 
 enum {
@@ -20,7 +22,6 @@ enum {
     LEAST_PANELS = 2, /* of a task: each spreads the block's inputs anew */
     EVEN_BLOCKS = 16,
     PANEL_TILES = 12, /* what the widest panels take at once */
-    MOST_APART = 4,   /* taps, in the weights */
     LINE = 64,        /* bytes of a cache line */
     PAD = 16, /* elements between planes, or their tiles would meet in the same cache sets */
     CACHED_WEIGHTS = 1024 * 1024 /* bytes of transformed weights a core keeps */
@@ -32,12 +33,11 @@ enum {
 /* What tiles have to gain to be worth their rounding. */
 #define WORTH 0.95F
 
-/* Taps further apart are of kernels that packing does not turn (cconv_pass_turn). */
+/* The taps may be some of a larger kernel. */
 static int fits(const struct cconv_pass *p)
 {
-    return p->tap_step[0] >= -MOST_APART && p->tap_step[1] >= -MOST_APART && p->taps[0] == 3 &&
-           p->taps[1] == 3 && p->step[0] == 1 && p->step[1] == 1 && p->dilation[0] == 1 &&
-           p->dilation[1] == 1 && p->groups == 1 && !p->depth;
+    return p->taps[0] == 3 && p->taps[1] == 3 && p->step[0] == 1 && p->step[1] == 1 &&
+           p->dilation[0] == 1 && p->dilation[1] == 1 && p->groups == 1 && !p->depth;
 }
 
 static float panels_cost(const struct cconv_panel *panel, size_t channels, size_t products)
@@ -92,6 +92,8 @@ void cconv_winograd_choose(const coordconv_context *context, struct cconv_pass *
     if (!fits(p) || wanted == 0)
         return;
     panel = cconv_panel_choose_ungrouped(&context->kernels.conv, p->out_cg, p->in_cg);
+    if (p->plane * panel->nr > CCONV_TURNED) /* pack_task wants it turned */
+        return;
     best = WORTH * direct_cost(p);
     cost2 = winograd_cost(p, &k->f2, panel);
     cost4 = winograd_cost(p, &k->f4, panel);
@@ -256,6 +258,7 @@ static void pack_task(void *arg, size_t task, size_t slot)
         const struct cconv_weight_view v = cconv_pass_turn(
             k->context, p, k->strides, k->weight + task * nr * k->strides->out, channels, i, room);
 
+        assert(v.values == room);
         if (k->scale != NULL)
             scale_taps(room, v.inputs * v.in / nr, k->scale + task * nr, channels, nr);
         for (size_t end = i + v.inputs; i < end; i++, filter.v += nr) {

@@ -465,8 +465,8 @@ static void check_phases(const struct cconv_corr *c, int32_t winograd)
     coordconv_context_unref(context);
 }
 
-/* Kernels whose phases have 3x3 taps, near each other and too far apart, and narrow ones, whose
- * phases are one pass; widths that are and are not multiples of the stride. */
+/* Kernels whose phases have 3x3 taps, of small kernels and of too large ones, and narrow ones,
+ * whose phases are one pass; widths that are and are not multiples of the stride. */
 static void phases_of_strides_match_direct_sums(void **unused)
 {
     static const struct {
@@ -476,7 +476,8 @@ static void phases_of_strides_match_direct_sums(void **unused)
         { 5, 2, 2, 20, 34, 26 }, { 6, 2, 2, 20, 34, 25 },  { 12, 4, 5, 9, 33, 40 },
         { 15, 5, 7, 5, 40, 41 }, { 3, 2, 1, 16, 3, 32 },   { 3, 2, 1, 16, 3, 31 },
         { 2, 2, 3, 11, 5, 19 },  { 7, 3, 0, 16, 1, 50 },   { 4, 3, 1, 16, 3, 33 },
-        { 5, 4, 2, 7, 2, 1 },    { 40, 2, 19, 2, 36, 60 },
+        { 5, 4, 2, 7, 2, 1 },    { 40, 2, 19, 2, 36, 60 }, { 14, 4, 5, 9, 64, 40 },
+        { 11, 5, 5, 9, 64, 40 },
     };
 
     (void)unused;
