@@ -6,9 +6,11 @@
  * big pixels (i stride - pad + ky dilation, j ...). Weights are W[s][b][ky][kx],
  * s a channel of the small image, b one of the big image within its group. Then
  *
- *   gather   small = correlate(big, W)             convolution forward; backward-data of its
- * transpose scatter  big = the transpose of that map       transposed convolution; backward-data of
- * convolution grad     dW = sum over pixels small x big      backward-weights of both
+ *   gather   small = correlate(big, W): convolution forward, and the gradient of
+ *            the input of a transposed convolution
+ *   scatter  big = the transpose of that map: transposed convolution forward, and
+ *            the gradient of the input of a convolution
+ *   grad     dW = sum over pixels small x big: the gradient of the weights of both
  *
  * so conv2d and conv_transpose2d are the same code with the roles swapped, and a
  * linear layer is the 1x1 case. Images are [batch, height, width, channels],
@@ -19,7 +21,11 @@
  * zero-padded strip; rows above and below are left out of the sum. The strip is
  * fed to a panel kernel (kernels/conv.h) row by row. A scatter of stride s is s x s
  * gathers, one for each position of an output pixel modulo the stride, each with
- * the taps that reach it.
+ * the taps that reach it; or s, each with all positions of a row (corr_pass.h,
+ * cconv_pass_merges). What no tap reaches is written by itself.
+ *
+ * Taps 3x3 by stride 1, or of such a gather, may go by Winograd's transforms
+ * instead (corr_winograd.h).
  */
 #ifndef CCONV_OPS_CORR_H
 #define CCONV_OPS_CORR_H

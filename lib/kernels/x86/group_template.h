@@ -35,8 +35,9 @@
  *                       anything finite or in p
  *   FOLD(s)             lane i * LANES / GROUP + o: sum of lanes o * GROUP .. + GROUP - 1
  *                       of s[i], 0 <= i < GROUP
- *   PIXEL_BY_PIXEL      only where TILE is LANES, GROUP too: runs of more than two vectors up to
- * which a tile is read pixel by pixel, which memory is faster for
+ *   PIXEL_BY_PIXEL      if wanted, where TILE and GROUP are LANES: the longest run, of those
+ *                       beyond two vectors, for which a tile is read pixel by pixel, as
+ *                       memory is faster in that order
  *
  * Packed weights are [segments][ceil(segment_length / GROUP)][NR][GROUP].
  */
