@@ -690,13 +690,7 @@ int main(void)
         cmocka_unit_test(forward),
         cmocka_unit_test(workspaces),
         cmocka_unit_test(backward),
-        cmocka_unit_test(conv2d),           cmocka_unit_test(channels_at_the_edge),
-        cmocka_unit_test(conv_transpose2d), cmocka_unit_test(linear),
-        cmocka_unit_test(batch_norm),       cmocka_unit_test(names),
-        cmocka_unit_test(parameters),       cmocka_unit_test(with_coords),
-        cmocka_unit_test(shapes),           cmocka_unit_test(transposed_shapes),
-        cmocka_unit_test(forward),          cmocka_unit_test(workspaces),
-        cmocka_unit_test(backward),         cmocka_unit_test(workspace_of_a_tall_image),
+        cmocka_unit_test(workspace_of_a_tall_image),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
