@@ -112,7 +112,8 @@ typedef struct coordconv_frame_desc {
 /** A published way of making coordinate channels. */
 typedef struct coordconv_convention_desc {
     uint32_t struct_size;     /* sizeof the struct */
-    uint32_t coords;          /* COORDCONV_COORDS_* that the implementation offers at most */
+    uint32_t coords;          /* COORDCONV_COORDS_* that the implementation offers at most: XY or
+                               * Y, and RADIUS where it has one */
     int32_t row_first;        /* 1: the channel of the row, y, stands before that of the column */
     int32_t before;           /* 1: coordinates stand before the data channels, not after */
     coordconv_grid_desc grid; /* its values */

@@ -231,10 +231,19 @@ double cconv_radius_most(const struct cconv_grid *grid, const struct cconv_place
 
 /* ---- conventions ---- */
 
+const char *cconv_coords_lacking(uint32_t wanted, uint32_t offered)
+{
+    if (cconv_coords_has_x(wanted) > cconv_coords_has_x(offered))
+        return "x";
+    if (cconv_coords_has_y(wanted) > cconv_coords_has_y(offered))
+        return "y";
+    return wanted & ~offered & COORDCONV_COORDS_RADIUS ? "radius" : NULL;
+}
+
 /* Fields of a convention that differ, in few bytes. */
 struct convention {
     float low, high;
-    unsigned char row_first, before, has_radius, sampling, radius, single;
+    unsigned char row_first, before, has_radius, sampling, radius, single, y_alone;
 };
 
 enum {
@@ -246,6 +255,7 @@ enum {
     AWING,
     SOLO,
     PFRENDL,
+    BATDETECT2,
     PADDLE,
     PADDLE_SLIP,
     MONAI,
@@ -266,6 +276,7 @@ static const struct convention conventions[] = {
     [AWING] = { .row_first = 1, .has_radius = 1, .radius = COORDCONV_RADIUS_NORMALIZED },
     [SOLO] = { .single = COORDCONV_SINGLE_LOW },
     [PFRENDL] = { .row_first = 1, .single = COORDCONV_SINGLE_LOW },
+    [BATDETECT2] = { .row_first = 1, .single = COORDCONV_SINGLE_LOW, .y_alone = 1 },
     [PADDLE] = { .single = COORDCONV_SINGLE_MIDDLE },
     [PADDLE_SLIP] = { .low = -1, .high = -0.5F },
     [MONAI] = { .low = -0.5F, .high = 0.5F, .row_first = 1, .single = COORDCONV_SINGLE_LOW },
@@ -297,7 +308,7 @@ static const struct {
     { "mmdetection", SOLO },
     { "optimize-coordconv", SOLO },
     { "pfrendl", PFRENDL },
-    { "batdetect2", PFRENDL },
+    { "batdetect2", BATDETECT2 },
     { "dominikandreas", OWN },
     { "paddle", PADDLE },
     { "paddle-slip", PADDLE_SLIP },
@@ -312,8 +323,8 @@ static void spell_out(const struct convention *c, coordconv_convention_desc *out
 {
     *out = (coordconv_convention_desc){
         .struct_size = sizeof *out,
-        .coords =
-            (uint32_t)COORDCONV_COORDS_XY | (c->has_radius ? (uint32_t)COORDCONV_COORDS_RADIUS : 0),
+        .coords = (uint32_t)(c->y_alone ? COORDCONV_COORDS_Y : COORDCONV_COORDS_XY) |
+                  (c->has_radius ? (uint32_t)COORDCONV_COORDS_RADIUS : 0),
         .row_first = c->row_first,
         .before = c->before,
         .grid = { .struct_size = sizeof out->grid,
