@@ -108,7 +108,7 @@ static coordconv_status read_pixels(const struct cconv_log *log, const coordconv
 {
     coordconv_pixels_desc p;
     coordconv_status status = cconv_desc_read(
-        log, WHAT, desc, CCONV_DESC_END(coordconv_pixels_desc, plane_stride), sizeof p, &p);
+        log, "pixels", desc, CCONV_DESC_END(coordconv_pixels_desc, plane_stride), sizeof p, &p);
     size_t row;
 
     if (status == COORDCONV_OK)

@@ -65,7 +65,7 @@ coordconv_status cconv_grid_read(const struct cconv_log *log, const char *what,
     coordconv_status status = COORDCONV_OK;
 
     if (desc != NULL)
-        status = cconv_desc_read(log, what, desc, CCONV_DESC_END(coordconv_grid_desc, single),
+        status = cconv_desc_read(log, "grid", desc, CCONV_DESC_END(coordconv_grid_desc, single),
                                  sizeof d, &d);
     if (status == COORDCONV_OK)
         status = check_kinds(log, what, &d);
@@ -111,7 +111,7 @@ coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
 
     assert(height >= 1 && height <= INT32_MAX && width >= 1 && width <= INT32_MAX);
     if (desc != NULL)
-        status = cconv_desc_read(log, what, desc, CCONV_DESC_END(coordconv_frame_desc, width),
+        status = cconv_desc_read(log, "frame", desc, CCONV_DESC_END(coordconv_frame_desc, width),
                                  sizeof d, &d);
     if (status == COORDCONV_OK)
         status = check_frame(log, what, &d);

@@ -105,7 +105,7 @@ static coordconv_status read_grid(const struct cconv_log *log, const struct fiel
     coordconv_status st = COORDCONV_OK;
 
     if (f->grid != NULL)
-        st = cconv_desc_read(log, f->what, f->grid, CCONV_DESC_END(coordconv_grid_desc, single),
+        st = cconv_desc_read(log, "grid", f->grid, CCONV_DESC_END(coordconv_grid_desc, single),
                              sizeof d, &d);
     if (st != COORDCONV_OK)
         return st;

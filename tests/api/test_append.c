@@ -650,7 +650,7 @@ static void bad_arguments_are_refused(void **state)
         dst[i] = UNTOUCHED;
     check_fails(coordconv_append(NULL, NULL, &good.d, dst, 64), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_append(NULL, &good.p, NULL, dst, 64), COORDCONV_ERR_INVALID, "NULL");
-    REFUSED(c.p.struct_size = 8, COORDCONV_ERR_ABI, "struct_size 8");
+    REFUSED(c.p.struct_size = 8, COORDCONV_ERR_ABI, "pixels: struct_size 8");
     REFUSED(c.d.struct_size = 8, COORDCONV_ERR_ABI, "struct_size 8");
     INVALID(c.p.format = 0, "format of the pixels is 0");
     INVALID(c.p.format = 6, "format of the pixels is 6");
@@ -688,8 +688,8 @@ static void bad_arguments_are_refused(void **state)
     INVALID(c.d.convention = "batdetect2";
             c.d.coords = COORDCONV_COORDS_X, "\"batdetect2\" has no x");
     INVALID(c.d.convention = "solo"; c.d.coords = COORDCONV_COORDS_RADIUS, "has no radius");
-    REFUSED(c.d.grid = &bad_grid, COORDCONV_ERR_ABI, "struct_size 4");
-    REFUSED(c.d.frame = &old_frame, COORDCONV_ERR_ABI, "struct_size 4");
+    REFUSED(c.d.grid = &bad_grid, COORDCONV_ERR_ABI, "grid: struct_size 4");
+    REFUSED(c.d.frame = &old_frame, COORDCONV_ERR_ABI, "frame: struct_size 4");
     for (size_t i = 0; i < COUNT(kinds); i++)
         INVALID(c.d.channels = &kinds[i]; c.d.channel_count = 1, "kind");
     INVALID(c.d.frame = &bad_frame, "frame x is nan");
