@@ -143,7 +143,7 @@ typedef struct coordconv_convention_desc {
  *   "n-mca"            y first, 0 .. 1
  *   "cell-center"      x first, (2 k + 1) / n - 1
  *
- * out: its struct_size says how much of it the caller knows; written on success.
+ * out: zeroed but for struct_size, which says how much of it the caller knows; written on success.
  * out->grid.struct_size is set, so that the grid can be handed on as it is.
  *
  * Where an implementation divides by 0 for an axis of one sample, the grid says the
