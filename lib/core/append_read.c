@@ -220,21 +220,17 @@ static coordconv_status list_usual(const struct cconv_log *log, const coordconv_
     const uint32_t radius = COORDCONV_COORDS_RADIUS;
     const uint32_t known = COORDCONV_COORDS_XY | radius | COORDCONV_COORDS_X | COORDCONV_COORDS_Y;
     const uint32_t coords = d->coords != 0 ? d->coords : convention->coords & ~radius;
-    const int has[] = { cconv_coords_has_x(coords), cconv_coords_has_y(coords) };
-    const char *lacks;
+    const char *const lacks = (coords & ~known) != 0
+                                  ? "such flag; for pixels, set a grid"
+                                  : cconv_coords_lacking(coords, convention->coords);
 
-    if ((coords & ~known) != 0)
-        return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          WHAT ": coords is 0x%" PRIx32 ", XY, RADIUS, X and Y are possible (for "
-                               "pixels, a grid)",
-                          coords);
-    lacks = cconv_coords_lacking(coords, convention->coords);
     if (lacks != NULL)
-        return cconv_fail(log, COORDCONV_ERR_INVALID, WHAT ": \"%.64s\" has no %s", d->convention,
-                          lacks);
-    for (int k = 0; k < 2; k++)
-        if (has[k ^ convention->row_first])
-            a->usual[a->count++].kind = COORDCONV_CHANNEL_X + (k ^ convention->row_first);
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          WHAT ": coords is 0x%" PRIx32 ", convention \"%.64s\" has no %s", coords,
+                          d->convention != NULL ? d->convention : "coordconv", lacks);
+    for (int axis = convention->row_first, k = 0; k < 2; k++, axis ^= 1)
+        if ((coords & (COORDCONV_COORDS_XY | (uint32_t)COORDCONV_COORDS_X << axis)) != 0)
+            a->usual[a->count++].kind = COORDCONV_CHANNEL_X + axis;
     if ((coords & radius) != 0)
         a->usual[a->count++].kind = COORDCONV_CHANNEL_RADIUS;
     a->channels = a->usual;
@@ -398,9 +394,6 @@ static coordconv_status read_parts(const struct cconv_log *log, const coordconv_
         return cconv_fail(log, COORDCONV_ERR_INVALID, WHAT ": data of the pixels is NULL");
     if (d->parts == COORDCONV_PARTS_DATA)
         a->count = 0;
-    if (d->parts == COORDCONV_PARTS_COORDS && a->count == 0)
-        return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          WHAT ": coordinates alone, and channel_count is 0");
     if (d->parts == COORDCONV_PARTS_COORDS)
         a->data = NULL;
     return COORDCONV_OK;

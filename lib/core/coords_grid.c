@@ -86,19 +86,14 @@ coordconv_status cconv_grid_read(const struct cconv_log *log, const char *what,
 static coordconv_status check_frame(const struct cconv_log *log, const char *what,
                                     const coordconv_frame_desc *d)
 {
-    const struct {
-        const char *name;
-        double value;
-    } numbers[] = { { "frame y", d->y },
-                    { "frame x", d->x },
-                    { "frame step_y", d->step_y },
-                    { "frame step_x", d->step_x } };
+    static const char names[][13] = { "frame y", "frame x", "frame step_y", "frame step_x" };
+    const double numbers[] = { d->y, d->x, d->step_y, d->step_x };
     coordconv_status status = cconv_check_range(log, what, "frame height", d->height, 0, INT32_MAX);
 
     if (status == COORDCONV_OK)
         status = cconv_check_range(log, what, "frame width", d->width, 0, INT32_MAX);
     for (size_t i = 0; i < CCONV_COUNT(numbers) && status == COORDCONV_OK; i++)
-        status = check_number(log, what, numbers[i].name, numbers[i].value);
+        status = check_number(log, what, names[i], numbers[i]);
     return status;
 }
 

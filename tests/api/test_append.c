@@ -523,6 +523,10 @@ static void an_empty_list_leaves_the_pixels(void **state)
                 assert_true(got[planar ? c * H * W + i : 3 * i + c] == (float)bgra[4 * i + 2 - c]);
         d.channel_stride = d.column_stride = d.row_stride = 0;
     }
+    d.parts = COORDCONV_PARTS_COORDS; /* none of them */
+    got[0] = UNTOUCHED;
+    check_ok(coordconv_append(NULL, &p, &d, got, COUNT(got)));
+    assert_true(got[0] == UNTOUCHED);
 }
 
 /* ---- frames ---- */
@@ -682,7 +686,6 @@ static void bad_arguments_are_refused(void **state)
     INVALID(c.d.channels = kinds; c.d.channel_count = 1025, "1025");
     INVALID(c.d.channels = many; c.d.channel_count = 1; c.d.coords = 1, "coords 0x1");
     INVALID(c.d.channels = many; c.d.coords = 1, "coords 0x1");
-    INVALID(c.d.channels = many; c.d.parts = COORDCONV_PARTS_COORDS, "channel_count is 0");
     INVALID(c.d.coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL, "coords is 0x5");
     INVALID(c.d.coords = 32, "coords is 0x20");
     INVALID(c.d.convention = "batdetect2";
