@@ -40,7 +40,8 @@ COORDCONV_API int32_t coordconv_coords_channels(uint32_t flags);
  * Write coordinate channels over a height x width canvas into float memory the
  * caller owns. Element (channel c, row i, column j) goes to
  * dst[c * channel_stride + i * row_stride + j * column_stride], so planar
- * (NCHW) and interleaved (NHWC) images are both reached. Since 0.1.
+ * (NCHW) and interleaved (NHWC) images are both reached. This library's own way only: for a
+ * grid, a frame or a convention see coordconv_append() with COORDCONV_PARTS_COORDS. Since 0.1.
  *
  * height, width: 1 .. 2^31 - 1. Strides in elements; the caller answers for
  * the room behind dst.
