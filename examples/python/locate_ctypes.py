@@ -32,7 +32,7 @@ def desc(fields):
     return lambda **values: byref(made(struct_size=ctypes.sizeof(made), **values))
 
 
-# Field by field as in the headers.
+# Field by field as in the headers; the last ones may be left out.
 context_desc = desc("max_isa:I seed:Q threads:i direct_sums:I alloc:p free:p alloc_user:p "
                     "parallel_for:p parallel_user:p log:p log_user:p")
 conv2d_desc = desc("coords:I in_channels:i out_channels:i kernel:2i stride:2i dilation:2i "

@@ -40,7 +40,8 @@ COORDCONV_API int32_t coordconv_coords_channels(uint32_t flags);
  * Write coordinate channels over a height x width canvas into float memory the
  * caller owns. Element (channel c, row i, column j) goes to
  * dst[c * channel_stride + i * row_stride + j * column_stride], so planar
- * (NCHW) and interleaved (NHWC) images are both reached. Since 0.1.
+ * (NCHW) and interleaved (NHWC) images are both reached. This library's own way only: for a
+ * grid, a frame or a convention see coordconv_append() with COORDCONV_PARTS_COORDS. Since 0.1.
  *
  * height, width: 1 .. 2^31 - 1. Strides in elements; the caller answers for
  * the room behind dst.
@@ -112,7 +113,8 @@ typedef struct coordconv_frame_desc {
 /** A published way of making coordinate channels. */
 typedef struct coordconv_convention_desc {
     uint32_t struct_size;     /* sizeof the struct */
-    uint32_t coords;          /* COORDCONV_COORDS_* that the implementation offers at most */
+    uint32_t coords;          /* COORDCONV_COORDS_* that the implementation offers at most: XY or
+                               * Y, and RADIUS where it has one */
     int32_t row_first;        /* 1: the channel of the row, y, stands before that of the column */
     int32_t before;           /* 1: coordinates stand before the data channels, not after */
     coordconv_grid_desc grid; /* its values */
@@ -142,7 +144,7 @@ typedef struct coordconv_convention_desc {
  *   "n-mca"            y first, 0 .. 1
  *   "cell-center"      x first, (2 k + 1) / n - 1
  *
- * out: its struct_size says how much of it the caller knows; written on success.
+ * out: zeroed but for struct_size, which says how much of it the caller knows; written on success.
  * out->grid.struct_size is set, so that the grid can be handed on as it is.
  *
  * Where an implementation divides by 0 for an axis of one sample, the grid says the

@@ -37,7 +37,8 @@ enum {
  * rounded down. Padding reads as 0, in coordinate channels too.
  *
  * The grid (coords.h) says how places become coordinates; NULL: as this library does, or in pixels
- * with COORDCONV_COORDS_PIXEL. Files keep parameters only, not this.
+ * with COORDCONV_COORDS_PIXEL, which is refused beside a grid of another sampling than the default
+ * and COORDCONV_SAMPLING_PIXEL. Files keep parameters only, not this.
  */
 typedef struct coordconv_conv2d_desc {
     uint32_t struct_size; /* sizeof the struct */
@@ -218,7 +219,7 @@ COORDCONV_API uint32_t coordconv_layer_coords(const coordconv_layer *layer);
 
 /**
  * The grid that the coordinates of a convolution or transposed convolution are made by, defaults
- * filled in. out->struct_size is set by the caller and says how much of it is written. Since 0.1.
+ * filled in. out: zeroed but for struct_size, which says how much of it is written. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_STATE (a layer without
  * coordinates) or COORDCONV_ERR_ABI.

@@ -44,7 +44,8 @@ typedef struct coordconv_pixels_desc {
     int32_t planar;       /* 0: a pixel's channels side by side (HWC); 1: a plane a channel (CHW) */
     const void *data;     /* first channel of the first pixel of the first row; floats on multiples
                            * of 4 bytes */
-    size_t bytes;         /* readable from data on; 0: the caller answers for it */
+    size_t bytes;         /* readable from data on; 0: the caller answers for it, the only choice
+                           * where row_stride is negative */
     int64_t height, width; /* 1 .. 2^31 - 1 */
     int64_t row_stride;   /* bytes from row to row, at least those of a row, gaps allowed; negative:
                            * the first row is the last in memory; 0: rows without gaps */
@@ -102,10 +103,11 @@ typedef struct coordconv_append_desc {
     const char *convention;            /* see coordconv_convention(); default NULL: our own */
     const coordconv_channel *channels; /* coordinate channels in the order to write; default NULL:
                                         * what coords says */
-    int32_t channel_count;             /* of channels, 0 .. 1024 */
-    uint32_t coords;                   /* without channels: COORDCONV_COORDS_XY or that and
-                                        * COORDCONV_COORDS_RADIUS, ordered as convention says; default x
-                                        * and y */
+    int32_t channel_count;             /* of channels, 0 .. 1024; 0 where channels is not NULL: no
+                                        * coordinates, for networks whose layers see them anyway */
+    uint32_t coords;                   /* without channels: COORDCONV_COORDS_XY, _X, _Y, _RADIUS,
+                                        * ordered as convention says and no more than it has;
+                                        * default x and y, as far as it has them */
     const coordconv_grid_desc *grid;   /* default that of convention; not both */
     const coordconv_frame_desc *frame; /* where the image lies in a larger one; default NULL: it is
                                         * the whole */

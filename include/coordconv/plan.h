@@ -33,7 +33,8 @@ typedef struct coordconv_plan_desc {
     uint32_t struct_size;                /* sizeof the struct */
     int32_t mode;                        /* COORDCONV_INFERENCE (default) or COORDCONV_TRAINING */
     int64_t batch;                       /* extent of every open axis 0; default 1 */
-    const coordconv_input_shape *inputs; /* for other open extents; default none */
+    const coordconv_input_shape *inputs; /* for other open extents; default none. The shapes are
+                                          * whole: axis 0 is as they say, not batch */
     int32_t input_count;                 /* length of inputs */
     int32_t input_gradients; /* training: 1 also computes gradients of float inputs; default 0 */
     const char *loss;        /* training: the scalar output to differentiate; default "loss" */
@@ -62,8 +63,8 @@ COORDCONV_API coordconv_status coordconv_plan_new(coordconv_model *model,
                                                   const coordconv_plan_desc *desc,
                                                   coordconv_plan **out);
 
-/** Bytes of arena that coordconv_plan_new() with this desc needs. Since 0.1. Returns as
- * coordconv_plan_new. */
+/** Bytes of arena that coordconv_plan_new() with this desc needs, a multiple of 64. Since 0.1.
+ * Returns as coordconv_plan_new. */
 COORDCONV_API coordconv_status coordconv_plan_arena_size(coordconv_model *model,
                                                          const coordconv_plan_desc *desc,
                                                          size_t *bytes);

@@ -126,7 +126,8 @@ COORDCONV_API coordconv_status coordconv_tensor_slice(coordconv_tensor *tensor, 
 COORDCONV_API coordconv_status coordconv_tensor_copy(coordconv_tensor *dst,
                                                      const coordconv_tensor *src);
 
-/** Set every element to value, converted as in coordconv_tensor_copy. Since 0.1. */
+/** Set every element to value, converted as in coordconv_tensor_copy. Since 0.1. Returns
+ * COORDCONV_OK or COORDCONV_ERR_INVALID (NULL). */
 COORDCONV_API coordconv_status coordconv_tensor_fill(coordconv_tensor *tensor, double value);
 
 /** How coordconv_tensor_init fills a weight. */

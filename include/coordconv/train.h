@@ -112,7 +112,7 @@ COORDCONV_API double coordconv_optimizer_gradient_norm(const coordconv_optimizer
 COORDCONV_API int32_t coordconv_optimizer_kind(const coordconv_optimizer *optimizer);
 
 /** Set the number of steps taken, 0 or more: with the state tensors, all there is to restore. Since
- * 0.1. */
+ * 0.1. Returns OK or COORDCONV_ERR_INVALID. */
 COORDCONV_API coordconv_status coordconv_optimizer_set_steps(coordconv_optimizer *optimizer,
                                                              int64_t steps);
 

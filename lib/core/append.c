@@ -439,8 +439,8 @@ coordconv_status coordconv_append(coordconv_context *context, const coordconv_pi
     const coordconv_status status =
         cconv_append_read(cconv_context_log(context), pixels, desc, dst, count, &a);
 
-    if (status != COORDCONV_OK)
-        return status;
+    if (status != COORDCONV_OK || cconv_append_written(&a) == 0)
+        return status; /* the coordinates of an empty list are soon written */
     job.stream = a.height * a.width > STREAM_FROM / sizeof *dst / cconv_append_written(&a);
     if (context == NULL) {
         cconv_pixels_init(&kernels);

@@ -108,7 +108,7 @@ static coordconv_status read_pixels(const struct cconv_log *log, const coordconv
 {
     coordconv_pixels_desc p;
     coordconv_status status = cconv_desc_read(
-        log, WHAT, desc, CCONV_DESC_END(coordconv_pixels_desc, plane_stride), sizeof p, &p);
+        log, "pixels", desc, CCONV_DESC_END(coordconv_pixels_desc, plane_stride), sizeof p, &p);
     size_t row;
 
     if (status == COORDCONV_OK)
@@ -212,42 +212,46 @@ static coordconv_status check_camera(const struct cconv_log *log, const coordcon
                       c->kind, along_y ? 'y' : 'x', center, along_y ? 'y' : 'x', focal);
 }
 
-static void list_usual(const coordconv_convention_desc *convention, uint32_t coords,
-                       struct cconv_append *a)
+/* Without a list: what flags say, or all that the convention has but for the radius. */
+static coordconv_status list_usual(const struct cconv_log *log, const coordconv_append_desc *d,
+                                   const coordconv_convention_desc *convention,
+                                   struct cconv_append *a)
 {
-    const int row_first = convention->row_first;
+    const uint32_t radius = COORDCONV_COORDS_RADIUS;
+    const uint32_t known = COORDCONV_COORDS_XY | radius | COORDCONV_COORDS_X | COORDCONV_COORDS_Y;
+    const uint32_t coords = d->coords != 0 ? d->coords : convention->coords & ~radius;
+    const char *const lacks = (coords & ~known) != 0
+                                  ? "such flag; for pixels, set a grid"
+                                  : cconv_coords_lacking(coords, convention->coords);
 
-    a->usual[0].kind = row_first ? COORDCONV_CHANNEL_Y : COORDCONV_CHANNEL_X;
-    a->usual[1].kind = row_first ? COORDCONV_CHANNEL_X : COORDCONV_CHANNEL_Y;
-    a->usual[2].kind = COORDCONV_CHANNEL_RADIUS;
+    if (lacks != NULL)
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          WHAT ": coords is 0x%" PRIx32 ", convention \"%.64s\" has no %s", coords,
+                          d->convention != NULL ? d->convention : "coordconv", lacks);
+    for (int axis = convention->row_first, k = 0; k < 2; k++, axis ^= 1)
+        if ((coords & (COORDCONV_COORDS_XY | (uint32_t)COORDCONV_COORDS_X << axis)) != 0)
+            a->usual[a->count++].kind = COORDCONV_CHANNEL_X + axis;
+    if ((coords & radius) != 0)
+        a->usual[a->count++].kind = COORDCONV_CHANNEL_RADIUS;
     a->channels = a->usual;
-    a->count = coords & COORDCONV_COORDS_RADIUS ? 3 : 2;
+    return COORDCONV_OK;
 }
 
 static coordconv_status read_list(const struct cconv_log *log, const coordconv_append_desc *d,
                                   const coordconv_convention_desc *convention,
                                   struct cconv_append *a)
 {
-    const uint32_t known = (uint32_t)COORDCONV_COORDS_XY | (uint32_t)COORDCONV_COORDS_RADIUS;
     coordconv_status status =
         cconv_check_range(log, WHAT, "channel_count", d->channel_count, 0, MOST_CHANNELS);
 
     if (status != COORDCONV_OK)
         return status;
-    if ((d->channels != NULL) != (d->channel_count != 0) || (d->channels != NULL && d->coords != 0))
+    if (d->channels == NULL ? d->channel_count != 0 : d->coords != 0)
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           WHAT ": channels is %s, channel_count %" PRId32 ", coords 0x%" PRIx32,
                           d->channels == NULL ? "NULL" : "set", d->channel_count, d->coords);
-    if (d->coords != 0 && d->coords != COORDCONV_COORDS_XY && d->coords != known)
-        return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          WHAT ": coords is 0x%" PRIx32 ", expected 0x1 or 0x3", d->coords);
-    if ((d->coords & ~convention->coords) != 0)
-        return cconv_fail(log, COORDCONV_ERR_INVALID, WHAT ": \"%.64s\" has no radius",
-                          d->convention);
-    if (d->channels == NULL) {
-        list_usual(convention, d->coords, a);
-        return COORDCONV_OK;
-    }
+    if (d->channels == NULL)
+        return list_usual(log, d, convention, a);
     a->channels = d->channels;
     a->count = (size_t)d->channel_count;
     for (size_t k = 0; k < a->count && status == COORDCONV_OK; k++) {

@@ -37,6 +37,9 @@ void cconv_coords_values(uint32_t flags, int64_t part, int64_t parts, int64_t he
 coordconv_status cconv_convention(const struct cconv_log *log, const char *name,
                                   coordconv_convention_desc *out);
 
+/* The first of x, y and radius that is wanted and not offered, NULL if there is none. */
+const char *cconv_coords_lacking(uint32_t wanted, uint32_t offered);
+
 /* An axis ready for use: the coordinate of sample k is
  * ((length - t) * low + t * high) / length with t = first + k * step, in double.
  * length is never 0. */

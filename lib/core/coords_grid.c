@@ -65,7 +65,7 @@ coordconv_status cconv_grid_read(const struct cconv_log *log, const char *what,
     coordconv_status status = COORDCONV_OK;
 
     if (desc != NULL)
-        status = cconv_desc_read(log, what, desc, CCONV_DESC_END(coordconv_grid_desc, single),
+        status = cconv_desc_read(log, "grid", desc, CCONV_DESC_END(coordconv_grid_desc, single),
                                  sizeof d, &d);
     if (status == COORDCONV_OK)
         status = check_kinds(log, what, &d);
@@ -86,19 +86,14 @@ coordconv_status cconv_grid_read(const struct cconv_log *log, const char *what,
 static coordconv_status check_frame(const struct cconv_log *log, const char *what,
                                     const coordconv_frame_desc *d)
 {
-    const struct {
-        const char *name;
-        double value;
-    } numbers[] = { { "frame y", d->y },
-                    { "frame x", d->x },
-                    { "frame step_y", d->step_y },
-                    { "frame step_x", d->step_x } };
+    static const char names[][13] = { "frame y", "frame x", "frame step_y", "frame step_x" };
+    const double numbers[] = { d->y, d->x, d->step_y, d->step_x };
     coordconv_status status = cconv_check_range(log, what, "frame height", d->height, 0, INT32_MAX);
 
     if (status == COORDCONV_OK)
         status = cconv_check_range(log, what, "frame width", d->width, 0, INT32_MAX);
     for (size_t i = 0; i < CCONV_COUNT(numbers) && status == COORDCONV_OK; i++)
-        status = check_number(log, what, numbers[i].name, numbers[i].value);
+        status = check_number(log, what, names[i], numbers[i]);
     return status;
 }
 
@@ -111,7 +106,7 @@ coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
 
     assert(height >= 1 && height <= INT32_MAX && width >= 1 && width <= INT32_MAX);
     if (desc != NULL)
-        status = cconv_desc_read(log, what, desc, CCONV_DESC_END(coordconv_frame_desc, width),
+        status = cconv_desc_read(log, "frame", desc, CCONV_DESC_END(coordconv_frame_desc, width),
                                  sizeof d, &d);
     if (status == COORDCONV_OK)
         status = check_frame(log, what, &d);
@@ -231,10 +226,19 @@ double cconv_radius_most(const struct cconv_grid *grid, const struct cconv_place
 
 /* ---- conventions ---- */
 
+const char *cconv_coords_lacking(uint32_t wanted, uint32_t offered)
+{
+    if (cconv_coords_has_x(wanted) > cconv_coords_has_x(offered))
+        return "x";
+    if (cconv_coords_has_y(wanted) > cconv_coords_has_y(offered))
+        return "y";
+    return wanted & ~offered & COORDCONV_COORDS_RADIUS ? "radius" : NULL;
+}
+
 /* Fields of a convention that differ, in few bytes. */
 struct convention {
     float low, high;
-    unsigned char row_first, before, has_radius, sampling, radius, single;
+    unsigned char row_first, before, has_radius, sampling, radius, single, y_alone;
 };
 
 enum {
@@ -246,6 +250,7 @@ enum {
     AWING,
     SOLO,
     PFRENDL,
+    BATDETECT2,
     PADDLE,
     PADDLE_SLIP,
     MONAI,
@@ -266,6 +271,7 @@ static const struct convention conventions[] = {
     [AWING] = { .row_first = 1, .has_radius = 1, .radius = COORDCONV_RADIUS_NORMALIZED },
     [SOLO] = { .single = COORDCONV_SINGLE_LOW },
     [PFRENDL] = { .row_first = 1, .single = COORDCONV_SINGLE_LOW },
+    [BATDETECT2] = { .row_first = 1, .single = COORDCONV_SINGLE_LOW, .y_alone = 1 },
     [PADDLE] = { .single = COORDCONV_SINGLE_MIDDLE },
     [PADDLE_SLIP] = { .low = -1, .high = -0.5F },
     [MONAI] = { .low = -0.5F, .high = 0.5F, .row_first = 1, .single = COORDCONV_SINGLE_LOW },
@@ -297,7 +303,7 @@ static const struct {
     { "mmdetection", SOLO },
     { "optimize-coordconv", SOLO },
     { "pfrendl", PFRENDL },
-    { "batdetect2", PFRENDL },
+    { "batdetect2", BATDETECT2 },
     { "dominikandreas", OWN },
     { "paddle", PADDLE },
     { "paddle-slip", PADDLE_SLIP },
@@ -312,8 +318,8 @@ static void spell_out(const struct convention *c, coordconv_convention_desc *out
 {
     *out = (coordconv_convention_desc){
         .struct_size = sizeof *out,
-        .coords =
-            (uint32_t)COORDCONV_COORDS_XY | (c->has_radius ? (uint32_t)COORDCONV_COORDS_RADIUS : 0),
+        .coords = (uint32_t)(c->y_alone ? COORDCONV_COORDS_Y : COORDCONV_COORDS_XY) |
+                  (c->has_radius ? (uint32_t)COORDCONV_COORDS_RADIUS : 0),
         .row_first = c->row_first,
         .before = c->before,
         .grid = { .struct_size = sizeof out->grid,

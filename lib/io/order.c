@@ -8,14 +8,6 @@
 
 #include "core/coords.h"
 
-/* Which of x and y there are. */
-static uint32_t axes(uint32_t coords)
-{
-    if (coords & COORDCONV_COORDS_XY)
-        return COORDCONV_COORDS_X | COORDCONV_COORDS_Y;
-    return coords & (COORDCONV_COORDS_X | COORDCONV_COORDS_Y);
-}
-
 void cconv_order_plain(const coordconv_tensor *tensor, struct cconv_order *out)
 {
     *out = (struct cconv_order){
@@ -30,14 +22,14 @@ void cconv_order_coords(const coordconv_layer *layer, const coordconv_convention
     const struct cconv_shape *shape = &layer->tensors[0].tensor->shape;
     const int32_t axis = a->transposed ? 0 : 1; /* of the input channels */
 
-    *out =
-        (struct cconv_order){ .outer = cconv_shape_span(shape, 0, axis),
-                              .channels = (size_t)shape->dim[axis],
-                              .inner = cconv_shape_span(shape, axis + 1, 4),
-                              .data = (size_t)a->in_channels,
-                              .before = convention->before,
-                              .row_first = convention->row_first,
-                              .xy = axes(a->coords) == (COORDCONV_COORDS_X | COORDCONV_COORDS_Y) };
+    *out = (struct cconv_order){ .outer = cconv_shape_span(shape, 0, axis),
+                                 .channels = (size_t)shape->dim[axis],
+                                 .inner = cconv_shape_span(shape, axis + 1, 4),
+                                 .data = (size_t)a->in_channels,
+                                 .before = convention->before,
+                                 .row_first = convention->row_first,
+                                 .xy = cconv_coords_has_x(a->coords) &&
+                                       cconv_coords_has_y(a->coords) };
 }
 
 size_t cconv_order_channel(const struct cconv_order *order, size_t channel)
@@ -76,20 +68,12 @@ static int same_grid(const struct cconv_grid *a, const struct cconv_grid *b, uin
     return !(coords & COORDCONV_COORDS_RADIUS) || a->radius == b->radius;
 }
 
-/* What a layer sees that a convention does not have, NULL if nothing. */
-static const char *lacking(uint32_t coords, uint32_t offered)
-{
-    if (axes(coords) & ~axes(offered))
-        return axes(coords) & ~axes(offered) & COORDCONV_COORDS_X ? "x" : "y";
-    return coords & ~offered & COORDCONV_COORDS_RADIUS ? "radius" : NULL;
-}
-
 const char *cconv_order_check(const coordconv_layer *layer, const char *name,
                               const coordconv_convention_desc *convention,
                               struct cconv_order_text *buffer)
 {
     const struct cconv_conv_attr *a = &layer->attr.conv;
-    const char *missing = lacking(a->coords, convention->coords);
+    const char *missing = cconv_coords_lacking(a->coords, convention->coords);
     struct cconv_grid theirs;
     char mine[128], other[128];
 

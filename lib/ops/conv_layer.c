@@ -101,23 +101,18 @@ static coordconv_status check(const struct cconv_log *log, const struct fields *
 static coordconv_status read_grid(const struct cconv_log *log, const struct fields *f,
                                   struct cconv_grid *out)
 {
-    coordconv_grid_desc d = { .struct_size = sizeof d };
-    coordconv_status st = COORDCONV_OK;
+    const coordconv_status st = cconv_grid_read(log, f->what, f->grid, out);
 
-    if (f->grid != NULL)
-        st = cconv_desc_read(log, f->what, f->grid, CCONV_DESC_END(coordconv_grid_desc, single),
-                             sizeof d, &d);
-    if (st != COORDCONV_OK)
+    if (st != COORDCONV_OK || (f->attr.coords & COORDCONV_COORDS_PIXEL) == 0)
         return st;
-    d.struct_size = sizeof d;
-    if ((f->attr.coords & COORDCONV_COORDS_PIXEL) != 0) {
-        if (d.sampling != COORDCONV_SAMPLING_ALIGNED && d.sampling != COORDCONV_SAMPLING_PIXEL)
-            return cconv_fail(log, COORDCONV_ERR_INVALID,
-                              "%s: coords are in pixels, but the grid's sampling is %d", f->what,
-                              (int)d.sampling);
-        d.sampling = COORDCONV_SAMPLING_PIXEL;
-    }
-    return cconv_grid_read(log, f->what, &d, out);
+    if ((out->sampling != COORDCONV_SAMPLING_ALIGNED &&
+         out->sampling != COORDCONV_SAMPLING_PIXEL) ||
+        out->radius == COORDCONV_RADIUS_CENTERED)
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "%s: coords are in pixels, but the grid's sampling is %d, its radius %d",
+                          f->what, (int)out->sampling, (int)out->radius);
+    out->sampling = COORDCONV_SAMPLING_PIXEL;
+    return COORDCONV_OK;
 }
 
 /* [O, I, KH, KW], or [I, O, KH, KW] when transposed, or [O, I, K] of a line; coordinates on the I

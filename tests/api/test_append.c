@@ -442,6 +442,93 @@ static void conventions_order_channels(void **state)
     assert_memory_equal(got, solo, sizeof solo);
 }
 
+/* Flags choose among the channels of a convention, and keep its order. */
+static void flags_choose_channels(void **state)
+{
+    static const struct {
+        const char *convention;
+        uint32_t coords;
+        int32_t count, kind[3];
+    } cases[] = {
+        { NULL, COORDCONV_COORDS_X, 1, { COORDCONV_CHANNEL_X } },
+        { NULL, COORDCONV_COORDS_Y, 1, { COORDCONV_CHANNEL_Y } },
+        { NULL, COORDCONV_COORDS_RADIUS, 1, { COORDCONV_CHANNEL_RADIUS } },
+        { NULL,
+          COORDCONV_COORDS_X | COORDCONV_COORDS_Y,
+          2,
+          { COORDCONV_CHANNEL_X, COORDCONV_CHANNEL_Y } },
+        { "mkocabas", 0, 2, { COORDCONV_CHANNEL_Y, COORDCONV_CHANNEL_X } },
+        { "mkocabas",
+          COORDCONV_COORDS_X | COORDCONV_COORDS_RADIUS,
+          2,
+          { COORDCONV_CHANNEL_X, COORDCONV_CHANNEL_RADIUS } },
+        { "mkocabas",
+          COORDCONV_COORDS_XY | COORDCONV_COORDS_Y | COORDCONV_COORDS_RADIUS,
+          3,
+          { COORDCONV_CHANNEL_Y, COORDCONV_CHANNEL_X, COORDCONV_CHANNEL_RADIUS } },
+        { "batdetect2", 0, 1, { COORDCONV_CHANNEL_Y } },
+        { "batdetect2", COORDCONV_COORDS_Y, 1, { COORDCONV_CHANNEL_Y } },
+    };
+    static float want[3 * 5 * 7], got[3 * 5 * 7];
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const int32_t count = cases[i].count;
+        coordconv_append_desc d = { .struct_size = sizeof d, .convention = cases[i].convention };
+        coordconv_channel list[3] = { { .kind = cases[i].kind[0] },
+                                      { .kind = cases[i].kind[1] },
+                                      { .kind = cases[i].kind[2] } };
+
+        d.coords = cases[i].coords;
+        coordinates_of(&d, 5, 7, count, got);
+        d.coords = 0;
+        d.channels = list;
+        d.channel_count = count;
+        coordinates_of(&d, 5, 7, count, want);
+        assert_memory_equal(got, want, (size_t)count * 5 * 7 * sizeof *want);
+    }
+}
+
+/* For a network whose layers see where they are: pixels alone, without gaps. */
+static void an_empty_list_leaves_the_pixels(void **state)
+{
+    enum {
+        H = 3,
+        W = 37
+    };
+    static unsigned char bgra[H * W * 4];
+    static float got[3 * H * W];
+    const coordconv_pixels_desc p = { .struct_size = sizeof p,
+                                      .format = COORDCONV_PIXELS_BGRA,
+                                      .dtype = COORDCONV_U8,
+                                      .data = bgra,
+                                      .bytes = sizeof bgra,
+                                      .height = H,
+                                      .width = W };
+    coordconv_append_desc d = { .struct_size = sizeof d,
+                                .format = COORDCONV_PIXELS_RGB,
+                                .convention = "wizaron",
+                                .channels = many,
+                                .channel_stride = 1,
+                                .column_stride = 3,
+                                .row_stride = 3 * W };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof bgra; i++)
+        bgra[i] = (unsigned char)(i * 7);
+    for (int planar = 0; planar < 2; planar++) {
+        check_ok(coordconv_append(NULL, &p, &d, got, COUNT(got)));
+        for (size_t i = 0; i < H * W; i++)
+            for (size_t c = 0; c < 3; c++)
+                assert_true(got[planar ? c * H * W + i : 3 * i + c] == (float)bgra[4 * i + 2 - c]);
+        d.channel_stride = d.column_stride = d.row_stride = 0;
+    }
+    d.parts = COORDCONV_PARTS_COORDS; /* none of them */
+    got[0] = UNTOUCHED;
+    check_ok(coordconv_append(NULL, &p, &d, got, COUNT(got)));
+    assert_true(got[0] == UNTOUCHED);
+}
+
 /* ---- frames ---- */
 
 /* A part, taken with steps, mirrored or not: the bits of the whole. */
@@ -539,7 +626,9 @@ static void bad_arguments_are_refused(void **state)
                                                { COORDCONV_CHANNEL_LOG_RADIUS, 0, 1, 1 },
                                                { COORDCONV_CHANNEL_RAY_X, 0, 0, 0 },
                                                { COORDCONV_CHANNEL_FIELD_Y, 0, 0, 0 } };
-    const coordconv_grid_desc grid = { .struct_size = sizeof grid };
+    const coordconv_grid_desc grid = { .struct_size = sizeof grid },
+                              bad_grid = { .struct_size = 4 };
+    const coordconv_frame_desc old_frame = { .struct_size = 4 };
     const coordconv_frame_desc bad_frame = { .struct_size = sizeof bad_frame, .x = NAN };
     float dst[64];
     const struct call good = { .p = { .struct_size = sizeof good.p,
@@ -565,7 +654,7 @@ static void bad_arguments_are_refused(void **state)
         dst[i] = UNTOUCHED;
     check_fails(coordconv_append(NULL, NULL, &good.d, dst, 64), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_append(NULL, &good.p, NULL, dst, 64), COORDCONV_ERR_INVALID, "NULL");
-    REFUSED(c.p.struct_size = 8, COORDCONV_ERR_ABI, "struct_size 8");
+    REFUSED(c.p.struct_size = 8, COORDCONV_ERR_ABI, "pixels: struct_size 8");
     REFUSED(c.d.struct_size = 8, COORDCONV_ERR_ABI, "struct_size 8");
     INVALID(c.p.format = 0, "format of the pixels is 0");
     INVALID(c.p.format = 6, "format of the pixels is 6");
@@ -593,12 +682,17 @@ static void bad_arguments_are_refused(void **state)
     INVALID(c.d.before = 2, "before is 2");
     INVALID(c.d.convention = "solo"; c.d.grid = &grid, "both");
     REFUSED(c.d.convention = "sol", COORDCONV_ERR_NOT_FOUND, "\"sol\"");
-    INVALID(c.d.channels = kinds, "channel_count 0");
     INVALID(c.d.channel_count = 1, "channels is NULL");
     INVALID(c.d.channels = kinds; c.d.channel_count = 1025, "1025");
     INVALID(c.d.channels = many; c.d.channel_count = 1; c.d.coords = 1, "coords 0x1");
-    INVALID(c.d.coords = COORDCONV_COORDS_RADIUS, "coords is 0x2");
-    INVALID(c.d.coords = 8, "coords is 0x8");
+    INVALID(c.d.channels = many; c.d.coords = 1, "coords 0x1");
+    INVALID(c.d.coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL, "coords is 0x5");
+    INVALID(c.d.coords = 32, "coords is 0x20");
+    INVALID(c.d.convention = "batdetect2";
+            c.d.coords = COORDCONV_COORDS_X, "\"batdetect2\" has no x");
+    INVALID(c.d.convention = "solo"; c.d.coords = COORDCONV_COORDS_RADIUS, "has no radius");
+    REFUSED(c.d.grid = &bad_grid, COORDCONV_ERR_ABI, "grid: struct_size 4");
+    REFUSED(c.d.frame = &old_frame, COORDCONV_ERR_ABI, "frame: struct_size 4");
     for (size_t i = 0; i < COUNT(kinds); i++)
         INVALID(c.d.channels = &kinds[i]; c.d.channel_count = 1, "kind");
     INVALID(c.d.frame = &bad_frame, "frame x is nan");
@@ -626,6 +720,8 @@ int main(void)
         cmocka_unit_test(channels_are_what_they_say),
         cmocka_unit_test(our_own_way_is_that_of_coords_fill),
         cmocka_unit_test(conventions_order_channels),
+        cmocka_unit_test(flags_choose_channels),
+        cmocka_unit_test(an_empty_list_leaves_the_pixels),
         cmocka_unit_test(parts_have_the_bits_of_the_whole),
         cmocka_unit_test(letterboxes_keep_places),
         cmocka_unit_test(bad_arguments_are_refused),

@@ -482,6 +482,9 @@ static void conventions_give_what_they_are_known_for(void **state)
             check_ok(coordconv_convention(name, &d));
             assert_int_equal(d.row_first, expected[i].row_first);
             assert_int_equal(d.before, expected[i].before);
+            assert_int_equal(d.coords & (COORDCONV_COORDS_XY | COORDCONV_COORDS_Y),
+                             strcmp(name, "batdetect2") == 0 ? COORDCONV_COORDS_Y
+                                                             : COORDCONV_COORDS_XY);
             if (strcmp(name, "ashwindcruz") != 0)
                 assert_int_equal((d.coords & COORDCONV_COORDS_RADIUS) != 0, expected[i].has_radius);
             assert_int_equal(d.struct_size, sizeof d);
