@@ -33,7 +33,7 @@ void cconv_order_coords(const coordconv_layer *layer, const coordconv_convention
     *out =
         (struct cconv_order){ .outer = cconv_shape_span(shape, 0, axis),
                               .channels = (size_t)shape->dim[axis],
-                              .inner = cconv_shape_span(shape, axis + 1, 4),
+                              .inner = cconv_shape_span(shape, axis + 1, shape->ndim),
                               .data = (size_t)a->in_channels,
                               .before = convention->before,
                               .row_first = convention->row_first,
@@ -81,6 +81,8 @@ static const char *lacking(uint32_t coords, uint32_t offered)
 {
     if (axes(coords) & ~axes(offered))
         return axes(coords) & ~axes(offered) & COORDCONV_COORDS_X ? "x" : "y";
+    if (coords & COORDCONV_COORDS_Z)
+        return "z";
     return coords & ~offered & COORDCONV_COORDS_RADIUS ? "radius" : NULL;
 }
 
