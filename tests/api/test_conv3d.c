@@ -311,6 +311,48 @@ static void threads_change_nothing(void **state)
     drop(&want);
 }
 
+static double dot(coordconv_tensor *a, coordconv_tensor *b, double *magnitude)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < coordconv_tensor_count(a); i++) {
+        const double product = (double)test_values(a)[i] * (double)test_values(b)[i];
+        sum += product;
+        *magnitude += fabs(product);
+    }
+    return sum;
+}
+
+/* y is linear in its parameters, and but for what it is at x = 0 in x: so the products of each
+ * with its gradient are that of y with dy. */
+static void gradients_of_several_runs(void **state)
+{
+    struct layer l = large();
+    (void)state;
+
+    make(&l, context, 0);
+    coordconv_tensor *x = test_tensor(context, 5, l.in, 3), *zero = test_like(context, x);
+    coordconv_tensor *weight = test_parameter(l.layer, "weight");
+    coordconv_tensor *bias = test_parameter(l.layer, "bias");
+    coordconv_tensor *y = run(context, &l, COORDCONV_TRAINING, x);
+    coordconv_tensor *y_zero = run(context, &l, COORDCONV_TRAINING, zero);
+    coordconv_tensor *dy = test_tensor(context, 5, l.out, 91), *dx = test_like(context, x);
+    coordconv_tensor *gradients[2] = { test_like(context, weight), test_like(context, bias) };
+    double m = 0;
+
+    for (int64_t i = 0; i < coordconv_tensor_count(dy); i++) /* slices weigh unequally */
+        test_values(dy)[i] += (test_real)(i * 16 / coordconv_tensor_count(dy));
+    check_ok(coordconv_layer_backward(l.layer, x, dy, dx, gradients, NULL, 0));
+    const double all = dot(y, dy, &m), of_x = all - dot(y_zero, dy, &m);
+    const double of_weights = dot(weight, gradients[0], &m) + dot(bias, gradients[1], &m);
+    assert_true(fabs(all - of_weights) <= 1e-5 * m);
+    assert_true(fabs(of_x - dot(x, dx, &m)) <= 1e-5 * m);
+    coordconv_tensor *const made[] = { x, zero, y, y_zero, dy, dx, gradients[0], gradients[1] };
+    for (size_t i = 0; i < COUNT(made); i++)
+        coordconv_tensor_unref(made[i]);
+    coordconv_layer_unref(l.layer);
+}
+
 static void batches_are_their_volumes(void **state)
 {
     struct layer l = large();
@@ -428,6 +470,7 @@ int main(void)
         cmocka_unit_test(plain_loops),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(batches_are_their_volumes),
+        cmocka_unit_test(gradients_of_several_runs),
         cmocka_unit_test(with_coords),
         cmocka_unit_test(folded),
     };
