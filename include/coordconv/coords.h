@@ -30,10 +30,14 @@ enum {
     COORDCONV_COORDS_RADIUS = 2, /* one channel, after x and y where they are there */
     COORDCONV_COORDS_PIXEL = 4,  /* unit pixels instead of [-1, 1]; exact for integers */
     COORDCONV_COORDS_X = 8,      /* one channel, x alone; with Y as XY */
-    COORDCONV_COORDS_Y = 16      /* one channel, y alone */
+    COORDCONV_COORDS_Y = 16,     /* one channel, y alone */
+    COORDCONV_COORDS_Z = 32      /* one channel, z, after x and y; only of volumes (conv3d) */
 };
 
-/** Number of channels that flags stand for: 0 .. 3; -1 for unknown flags. Since 0.1. */
+/**
+ * Number of channels that flags stand for: 0 .. 3; -1 for unknown flags, of which
+ * COORDCONV_COORDS_Z is one here: a canvas has no z. Since 0.1.
+ */
 COORDCONV_API int32_t coordconv_coords_channels(uint32_t flags);
 
 /**

@@ -4,7 +4,7 @@
  * its transpose, linear, batch norm. Usable alone, forward and backward.
  *
  * Activations are [N, H, W, C]. Weights are seen as PyTorch has them, [O, I,
- * KH, KW], coordinate channels after the data channels in the order x, y,
+ * KH, KW], coordinate channels after the data channels in the order x, y, z,
  * radius, whatever grid they are made by (coords.h). Parameters are float32 tensors the layer owns;
  * reading and writing them through coordconv_layer_parameter() is how weights get in and out.
  *
@@ -102,6 +102,41 @@ typedef struct coordconv_conv1d_desc {
  */
 COORDCONV_API coordconv_status coordconv_conv1d_new(coordconv_context *context,
                                                     const coordconv_conv1d_desc *desc,
+                                                    coordconv_layer **out);
+
+/**
+ * A convolution of volumes: [N, D, H, W, C] to [N, OD, OH, OW, O], each extent as of
+ * coordconv_conv2d_desc. The coordinates are x along W, y along H and z along D, channels in the
+ * order data, x, y, z, radius; the radius is sqrt(x^2 + y^2 + z^2), of all three whichever of them
+ * are channels, and likewise in its other ways of a grid. Frames do not reach volumes: each is the
+ * whole.
+ */
+typedef struct coordconv_conv3d_desc {
+    uint32_t struct_size; /* sizeof the struct */
+    uint32_t coords;      /* COORDCONV_COORDS_*, with _Z for z: all are XY | Z; default none */
+    int32_t in_channels;  /* C, at least 1; coordinates not counted; no default */
+    int32_t out_channels; /* O, at least 1; no default */
+    int32_t kernel[3];    /* depth, height, width in voxels, 1 .. 1024; no default */
+    int32_t stride[3];    /* z, y, x in voxels, 1 .. 1024; default 1 */
+    int32_t dilation[3];  /* z, y, x in voxels, 1 .. 1024; default 1 */
+    int32_t padding;      /* COORDCONV_PADDING_EXPLICIT (default) or COORDCONV_SAME */
+    int32_t pads[6]; /* front, top, left, back, bottom, right, 0 .. 65535; default 0; 0 with SAME */
+    int32_t groups;  /* divides C and O; default 1. With coordinates only 1 */
+    int32_t no_bias; /* 1: no bias; default 0 */
+    int32_t init;    /* COORDCONV_INIT_* of the weight; default he_normal */
+    double init_value;               /* for COORDCONV_INIT_CONSTANT */
+    const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc; not SAMPLING_SWAPPED */
+} coordconv_conv3d_desc;
+
+/**
+ * Make a convolution of volumes. Parameters: "weight" [O, C / groups + coordinate channels, KD,
+ * KH, KW] (as PyTorch) and, unless no_bias, "bias" [O]. Since 0.1.
+ *
+ * Returns as coordconv_conv2d_new; COORDCONV_ERR_INVALID for a grid of COORDCONV_SAMPLING_SWAPPED,
+ * too: of three axes none is the other.
+ */
+COORDCONV_API coordconv_status coordconv_conv3d_new(coordconv_context *context,
+                                                    const coordconv_conv3d_desc *desc,
                                                     coordconv_layer **out);
 
 /**

@@ -232,6 +232,8 @@ const char *cconv_coords_lacking(uint32_t wanted, uint32_t offered)
         return "x";
     if (cconv_coords_has_y(wanted) > cconv_coords_has_y(offered))
         return "y";
+    if (wanted & ~offered & COORDCONV_COORDS_Z)
+        return "z";
     return wanted & ~offered & COORDCONV_COORDS_RADIUS ? "radius" : NULL;
 }
 

@@ -24,7 +24,7 @@ void cconv_order_coords(const coordconv_layer *layer, const coordconv_convention
 
     *out = (struct cconv_order){ .outer = cconv_shape_span(shape, 0, axis),
                                  .channels = (size_t)shape->dim[axis],
-                                 .inner = cconv_shape_span(shape, axis + 1, 4),
+                                 .inner = cconv_shape_span(shape, axis + 1, shape->ndim),
                                  .data = (size_t)a->in_channels,
                                  .before = convention->before,
                                  .row_first = convention->row_first,

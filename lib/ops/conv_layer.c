@@ -3,6 +3,7 @@
  * conv_layer.c - making convolution layers, and giving one other coordinates.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -29,33 +30,61 @@ static void pair(int32_t to[2], const int32_t from[2], int32_t zero_means)
         to[i] = from[i] != 0 ? from[i] : zero_means;
 }
 
+/* z, y, x as y, x, z. */
+static void triple(int32_t to[3], const int32_t from[3], int32_t zero_means)
+{
+    for (int i = 0; i < 3; i++)
+        to[i] = from[(i + 1) % 3] != 0 ? from[(i + 1) % 3] : zero_means;
+}
+
+static void pads_of_image(int32_t to[6], const int32_t from[4])
+{
+    for (int i = 0; i < 4; i++)
+        to[i + i / 2] = from[i];
+}
+
+/* Field `name` of an axis y, x, z, by its number there. */
+static coordconv_status check_axis(const struct cconv_log *log, const struct fields *f,
+                                   const char *name, int axis, int64_t value, int64_t least,
+                                   int64_t most)
+{
+    const int number = f->attr.volume ? (axis + 1) % 3 + axis / 3 * 3 : axis - axis / 3;
+    char text[32];
+
+    snprintf(text, sizeof text, "%s[%d]", name, number);
+    return cconv_check_range(log, f->what, text, value, least, most);
+}
+
 static coordconv_status check_windows(const struct cconv_log *log, const struct fields *f)
 {
     const struct cconv_conv_attr *a = &f->attr;
+    const int axes = a->volume ? 3 : 2, same = f->padding == COORDCONV_SAME;
     coordconv_status st;
 
-    for (int i = 0; i < 2; i++) {
-        const int32_t most_output_padding = f->padding == COORDCONV_SAME ? 0 : a->stride[i] - 1;
-
-        if ((st = cconv_check_range(log, f->what, i == 0 ? "kernel[0]" : "kernel[1]", a->kernel[i],
-                                    1, MOST_EXTENT)) != COORDCONV_OK ||
-            (st = cconv_check_range(log, f->what, i == 0 ? "stride[0]" : "stride[1]", a->stride[i],
-                                    1, MOST_EXTENT)) != COORDCONV_OK ||
-            (st = cconv_check_range(log, f->what, i == 0 ? "dilation[0]" : "dilation[1]",
-                                    a->dilation[i], 1, MOST_EXTENT)) != COORDCONV_OK ||
-            (st =
-                 cconv_check_range(log, f->what, i == 0 ? "output_padding[0]" : "output_padding[1]",
-                                   a->output_padding[i], 0, most_output_padding)) != COORDCONV_OK)
+    for (int i = 0; i < axes; i++) {
+        if ((st = check_axis(log, f, "kernel", i, a->kernel[i], 1, MOST_EXTENT)) != COORDCONV_OK ||
+            (st = check_axis(log, f, "stride", i, a->stride[i], 1, MOST_EXTENT)) != COORDCONV_OK ||
+            (st = check_axis(log, f, "dilation", i, a->dilation[i], 1, MOST_EXTENT)) !=
+                COORDCONV_OK)
+            return st;
+        if (i < 2 && (st = check_axis(log, f, "output_padding", i, a->output_padding[i], 0,
+                                      same ? 0 : a->stride[i] - 1)) != COORDCONV_OK)
             return st;
     }
-    for (int i = 0; i < 4; i++) {
-        static const char *const name[4] = { "pads[0]", "pads[1]", "pads[2]", "pads[3]" };
-        const int64_t most = f->padding == COORDCONV_SAME ? 0 : MOST_PAD;
-
-        if ((st = cconv_check_range(log, f->what, name[i], a->pads[i], 0, most)) != COORDCONV_OK)
+    for (int i = 0; i < 6; i++) {
+        if ((st = check_axis(log, f, "pads", i, a->pads[i], 0, same ? 0 : MOST_PAD)) !=
+            COORDCONV_OK)
             return st;
     }
     return COORDCONV_OK;
+}
+
+/* Channels of flags; less than 1 where some are unknown. */
+static int32_t channels_of(const struct cconv_conv_attr *a, uint32_t coords)
+{
+    const uint32_t z = a->volume ? coords & COORDCONV_COORDS_Z : 0;
+
+    return coordconv_coords_channels(coords & ~z) + (z != 0);
 }
 
 static coordconv_status check_groups(const struct cconv_log *log, const struct fields *f)
@@ -103,6 +132,10 @@ static coordconv_status read_grid(const struct cconv_log *log, const struct fiel
 {
     const coordconv_status st = cconv_grid_read(log, f->what, f->grid, out);
 
+    if (st == COORDCONV_OK && f->attr.volume && out->sampling == COORDCONV_SAMPLING_SWAPPED)
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "%s: sampling is %d, which swaps two axes; a volume has three", f->what,
+                          (int)out->sampling);
     if (st != COORDCONV_OK || (f->attr.coords & COORDCONV_COORDS_PIXEL) == 0)
         return st;
     if ((out->sampling != COORDCONV_SAMPLING_ALIGNED &&
@@ -115,21 +148,23 @@ static coordconv_status read_grid(const struct cconv_log *log, const struct fiel
     return COORDCONV_OK;
 }
 
-/* [O, I, KH, KW], or [I, O, KH, KW] when transposed, or [O, I, K] of a line; coordinates on the I
- * axis. Returns the number of axes. */
-static int32_t weight_shape(const struct cconv_conv_attr *a, int64_t shape[4])
+/* [O, I, KH, KW], or [I, O, KH, KW] when transposed, or [O, I, K] of a line, [O, I, KD, KH, KW] of
+ * a volume; coordinates on the I axis. Returns the number of axes. */
+static int32_t weight_shape(const struct cconv_conv_attr *a, int64_t shape[5])
 {
     const int64_t in = a->in_channels / (a->transposed ? 1 : a->groups) + a->coord_channels;
     const int64_t out = a->out_channels / (a->transposed ? a->groups : 1);
 
+    int32_t n = 2;
+
     shape[0] = a->transposed ? in : out;
     shape[1] = a->transposed ? out : in;
-    shape[2] = a->kernel[0];
-    shape[3] = a->kernel[1];
+    if (a->volume)
+        shape[n++] = a->kernel[2];
     if (!a->line)
-        return 4;
-    shape[2] = a->kernel[1];
-    return 3;
+        shape[n++] = a->kernel[0];
+    shape[n++] = a->kernel[1];
+    return n;
 }
 
 /* An empty layer with the parameters that attr asks for, weights zero. */
@@ -137,7 +172,7 @@ static coordconv_status make(coordconv_context *context, const struct cconv_op *
                              const struct cconv_conv_attr *attr, coordconv_layer **out)
 {
     const int64_t channels = attr->out_channels;
-    int64_t shape[4];
+    int64_t shape[5];
     const int32_t ndim = weight_shape(attr, shape);
     coordconv_status st = cconv_layer_new(context, op, out);
 
@@ -157,17 +192,18 @@ static coordconv_status make_and_draw(coordconv_context *context, struct fields 
                                       coordconv_layer **out)
 {
     struct cconv_conv_attr *a = &f->attr;
-    const int64_t plane = (int64_t)a->kernel[0] * a->kernel[1];
     coordconv_layer *layer;
     coordconv_status st;
 
     a->same = f->padding == COORDCONV_SAME;
     a->bias = !f->no_bias;
-    a->coord_channels = coordconv_coords_channels(a->coords);
+    a->coord_channels = channels_of(a, a->coords);
     if ((st = check(&context->log, f)) != COORDCONV_OK ||
         (st = read_grid(&context->log, f, &a->grid)) != COORDCONV_OK ||
         (st = make(context, f->op, a, &layer)) != COORDCONV_OK)
         return st;
+    const int64_t plane = (int64_t)cconv_conv_taps(a);
+
     st = cconv_layer_draw(layer, 0, f->init, f->init_value,
                           (a->in_channels / a->groups + a->coord_channels) * plane,
                           a->out_channels / a->groups * plane);
@@ -211,7 +247,7 @@ coordconv_status coordconv_conv2d_new(coordconv_context *context, const coordcon
     pair(f.attr.kernel, d.kernel, 0);
     pair(f.attr.stride, d.stride, 1);
     pair(f.attr.dilation, d.dilation, 1);
-    memcpy(f.attr.pads, d.pads, sizeof d.pads);
+    pads_of_image(f.attr.pads, d.pads);
     return make_and_draw(context, &f, out);
 }
 
@@ -247,12 +283,41 @@ coordconv_status coordconv_conv1d_new(coordconv_context *context, const coordcon
                                        .kernel = { 1, d.kernel },
                                        .stride = { 1, d.stride != 0 ? d.stride : 1 },
                                        .dilation = { 1, d.dilation != 0 ? d.dilation : 1 },
-                                       .pads = { 0, d.pads[0], 0, d.pads[1] } };
+                                       .pads = { 0, d.pads[0], 0, 0, d.pads[1], 0 } };
     f.padding = d.padding;
     f.no_bias = d.no_bias;
     f.init = d.init;
     f.init_value = d.init_value;
     f.grid = d.grid;
+    return make_and_draw(context, &f, out);
+}
+
+coordconv_status coordconv_conv3d_new(coordconv_context *context, const coordconv_conv3d_desc *desc,
+                                      coordconv_layer **out)
+{
+    struct fields f = { .what = "conv3d", .op = &cconv_op_conv3d };
+    coordconv_conv3d_desc d;
+    coordconv_status st = check_call(context, out, f.what);
+
+    if (st != COORDCONV_OK || (st = cconv_desc_read(&context->log, f.what, desc,
+                                                    CCONV_DESC_END(coordconv_conv3d_desc, grid),
+                                                    sizeof d, &d)) != COORDCONV_OK)
+        return st;
+    f.attr = (struct cconv_conv_attr){ .volume = 1,
+                                       .coords = d.coords,
+                                       .in_channels = d.in_channels,
+                                       .out_channels = d.out_channels,
+                                       .groups = d.groups != 0 ? d.groups : 1 };
+    f.padding = d.padding;
+    f.no_bias = d.no_bias;
+    f.init = d.init;
+    f.init_value = d.init_value;
+    f.grid = d.grid;
+    triple(f.attr.kernel, d.kernel, 0);
+    triple(f.attr.stride, d.stride, 1);
+    triple(f.attr.dilation, d.dilation, 1);
+    triple(f.attr.pads, d.pads, 0);
+    triple(f.attr.pads + 3, d.pads + 3, 0);
     return make_and_draw(context, &f, out);
 }
 
@@ -283,14 +348,14 @@ coordconv_status coordconv_conv_transpose2d_new(coordconv_context *context,
     pair(f.attr.stride, d.stride, 1);
     pair(f.attr.dilation, d.dilation, 1);
     pair(f.attr.output_padding, d.output_padding, 0);
-    memcpy(f.attr.pads, d.pads, sizeof d.pads);
+    pads_of_image(f.attr.pads, d.pads);
     return make_and_draw(context, &f, out);
 }
 
 static int is_conv(const coordconv_layer *layer)
 {
     return layer->op == &cconv_op_conv1d || layer->op == &cconv_op_conv2d ||
-           layer->op == &cconv_op_conv_transpose2d;
+           layer->op == &cconv_op_conv3d || layer->op == &cconv_op_conv_transpose2d;
 }
 
 uint32_t coordconv_layer_coords(const coordconv_layer *layer)
@@ -328,11 +393,12 @@ coordconv_status coordconv_layer_grid(const coordconv_layer *layer, coordconv_gr
 enum kind {
     X,
     Y,
+    Z,
     RADIUS
 };
 
 /* Kinds of the channels that flags stand for, in order; returns how many. */
-static int channel_kinds(uint32_t flags, enum kind kinds[3])
+static int channel_kinds(uint32_t flags, enum kind kinds[4])
 {
     int n = 0;
 
@@ -340,6 +406,8 @@ static int channel_kinds(uint32_t flags, enum kind kinds[3])
         kinds[n++] = X;
     if (cconv_coords_has_y(flags))
         kinds[n++] = Y;
+    if ((flags & COORDCONV_COORDS_Z) != 0)
+        kinds[n++] = Z;
     if ((flags & COORDCONV_COORDS_RADIUS) != 0)
         kinds[n++] = RADIUS;
     return n;
@@ -353,7 +421,7 @@ struct input_axis {
 
 static struct input_axis input_axis(const struct cconv_conv_attr *a)
 {
-    const size_t plane = cconv_conv_plane(a);
+    const size_t plane = cconv_conv_taps(a);
     const size_t in =
         (size_t)(a->in_channels / (a->transposed ? 1 : a->groups) + a->coord_channels);
     const size_t out = (size_t)(a->out_channels / (a->transposed ? a->groups : 1));
@@ -394,7 +462,7 @@ static void copy_channel(coordconv_layer *to, size_t to_channel, const coordconv
 /* The number of the channel of `kind` under other flags, -1 if it is not there. */
 static int find_channel(uint32_t flags, uint32_t other, enum kind kind)
 {
-    enum kind kinds[3];
+    enum kind kinds[4];
     const int n = channel_kinds(other, kinds);
 
     if (((flags ^ other) & COORDCONV_COORDS_PIXEL) != 0)
@@ -408,9 +476,9 @@ static int find_channel(uint32_t flags, uint32_t other, enum kind kind)
 
 static coordconv_status check_dropped(const coordconv_layer *layer, uint32_t coords)
 {
-    static const char *const name[] = { "x", "y", "radius" };
+    static const char *const name[] = { "x", "y", "z", "radius" };
     const struct cconv_conv_attr *a = &layer->attr.conv;
-    enum kind kinds[3];
+    enum kind kinds[4];
     const int n = channel_kinds(a->coords, kinds);
 
     for (int i = 0; i < n; i++) {
@@ -438,12 +506,12 @@ static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t
     if (!is_conv(layer))
         return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: a %s sees no coordinates",
                           layer->op->name);
-    if (coordconv_coords_channels(coords) < (coords != 0))
+    if (channels_of(&layer->attr.conv, coords) < (coords != 0))
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           "layer_with_coords: unknown flags or no channel: 0x%x", (unsigned)coords);
     if (layer->attr.conv.line && check_line(log, "layer_with_coords", coords) != COORDCONV_OK)
         return COORDCONV_ERR_INVALID;
-    if (layer->attr.conv.groups > 1 && coordconv_coords_channels(coords) > 0)
+    if (layer->attr.conv.groups > 1 && coords != 0)
         return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
                           "layer_with_coords: the layer has %d groups; only 1 is possible",
                           layer->attr.conv.groups);
@@ -460,7 +528,7 @@ static void copy_weights(coordconv_layer *to, const coordconv_layer *from)
 {
     const struct cconv_conv_attr *f = &from->attr.conv, *t = &to->attr.conv;
     const int data = f->in_channels / (f->transposed ? 1 : f->groups);
-    enum kind kinds[3];
+    enum kind kinds[4];
     const int n = channel_kinds(f->coords, kinds);
 
     for (int i = 0; i < data; i++)
@@ -489,7 +557,7 @@ coordconv_status coordconv_layer_with_coords(const coordconv_layer *layer, uint3
         attr.grid.sampling = (coords & COORDCONV_COORDS_PIXEL) != 0 ? COORDCONV_SAMPLING_PIXEL
                                                                     : COORDCONV_SAMPLING_ALIGNED;
     attr.coords = coords;
-    attr.coord_channels = coordconv_coords_channels(coords);
+    attr.coord_channels = channels_of(&attr, coords);
     if ((st = make(layer->context, layer->op, &attr, &copy)) != COORDCONV_OK)
         return st;
     copy_weights(copy, layer);

@@ -6,15 +6,14 @@
 
 #include "base/checked.h"
 
-/* Big and small image of the data part along one axis, SAME pads filled in. */
-static struct cconv_window axis_window(const struct cconv_conv_attr *a, int axis, int64_t in)
+struct cconv_window cconv_conv_window(const struct cconv_conv_attr *a, int axis, int64_t in)
 {
     struct cconv_window w = { .in = in,
                               .kernel = a->kernel[axis],
                               .stride = a->stride[axis],
                               .dilation = a->dilation[axis],
                               .before = a->pads[axis],
-                              .after = a->pads[axis + 2] };
+                              .after = a->pads[axis + 3] };
     const int64_t reach = (int64_t)w.dilation * (w.kernel - 1) + 1;
 
     if (!a->transposed) {
@@ -36,9 +35,11 @@ static struct cconv_window axis_window(const struct cconv_conv_attr *a, int axis
 
 struct cconv_shape cconv_conv_image(const struct cconv_app *app, const struct cconv_shape *s)
 {
-    if (!app->attr->conv.line)
-        return *s;
-    return (struct cconv_shape){ 4, { s->dim[0], 1, s->dim[1], s->dim[2] } };
+    if (app->attr->conv.line)
+        return (struct cconv_shape){ 4, { s->dim[0], 1, s->dim[1], s->dim[2] } };
+    if (app->attr->conv.volume)
+        return (struct cconv_shape){ 4, { s->dim[0], s->dim[2], s->dim[3], s->dim[4] } };
+    return *s;
 }
 
 coordconv_status cconv_conv_infer(struct cconv_app *app)
@@ -47,7 +48,9 @@ coordconv_status cconv_conv_infer(struct cconv_app *app)
     struct cconv_window y, x;
     struct cconv_shape in;
     struct cconv_shape_text text;
-    coordconv_status st = a->line ? cconv_app_check_line(app) : cconv_app_check_image(app);
+    coordconv_status st = a->line     ? cconv_app_check_line(app)
+                          : a->volume ? cconv_app_check_volume(app)
+                                      : cconv_app_check_image(app);
 
     if (st != COORDCONV_OK)
         return st;
@@ -57,8 +60,8 @@ coordconv_status cconv_conv_infer(struct cconv_app *app)
                           "%s: input %s has %lld channels, the layer takes %d", app->op->name,
                           cconv_shape_print(&app->in[0], &text), (long long)in.dim[3],
                           a->in_channels);
-    y = axis_window(a, 0, in.dim[1]);
-    x = axis_window(a, 1, in.dim[2]);
+    y = cconv_conv_window(a, 0, in.dim[1]);
+    x = cconv_conv_window(a, 1, in.dim[2]);
     if (y.out < 1 || x.out < 1)
         return cconv_fail(
             CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
@@ -69,6 +72,10 @@ coordconv_status cconv_conv_infer(struct cconv_app *app)
         return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
                           "%s: output %lldx%lld is too large", app->op->name, (long long)y.out,
                           (long long)x.out);
+    if (a->volume) {
+        app->out = (struct cconv_shape){ 5, { in.dim[0], 0, y.out, x.out, a->out_channels } };
+        return COORDCONV_OK;
+    }
     app->out = a->line ? (struct cconv_shape){ 3, { in.dim[0], x.out, a->out_channels } }
                        : (struct cconv_shape){ 4, { in.dim[0], y.out, x.out, a->out_channels } };
     return COORDCONV_OK;
@@ -80,10 +87,10 @@ int cconv_conv_carry(const struct cconv_app *app, const struct cconv_place *in,
     const struct cconv_conv_attr *a = &app->attr->conv;
     const struct cconv_shape image = cconv_conv_image(app, &app->in[0]);
     const int64_t *dim = image.dim;
-    const struct cconv_window_pair y = { axis_window(a, 0, dim[1]), axis_window(a, 0, in->height),
-                                         in->y, in->step_y };
-    const struct cconv_window_pair x = { axis_window(a, 1, dim[2]), axis_window(a, 1, in->width),
-                                         in->x, in->step_x };
+    const struct cconv_window_pair y = { cconv_conv_window(a, 0, dim[1]),
+                                         cconv_conv_window(a, 0, in->height), in->y, in->step_y };
+    const struct cconv_window_pair x = { cconv_conv_window(a, 1, dim[2]),
+                                         cconv_conv_window(a, 1, in->width), in->x, in->step_x };
 
     *out = (struct cconv_place){ .y = cconv_window_carry(&y, a->transposed),
                                  .x = cconv_window_carry(&x, a->transposed),
@@ -118,7 +125,7 @@ void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry
         d->kernel[i] = a->kernel[i];
         d->stride[i] = a->stride[i];
         d->dilation[i] = a->dilation[i];
-        d->pad[i] = axis_window(a, i, in->dim[1 + i]).before;
+        d->pad[i] = cconv_conv_window(a, i, in->dim[1 + i]).before;
     }
     /* Coordinates follow the data on the input's axis of the weights. */
     d->weight_s = (d->big_c / groups + (a->transposed ? 0 : coords)) * plane;

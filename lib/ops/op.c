@@ -51,6 +51,11 @@ coordconv_status cconv_app_check_line(const struct cconv_app *app)
     return check_axes(app, 3, "a signal [N, L, C]");
 }
 
+coordconv_status cconv_app_check_volume(const struct cconv_app *app)
+{
+    return check_axes(app, 5, "a volume [N, D, H, W, C]");
+}
+
 coordconv_status cconv_app_check_same(const struct cconv_app *app)
 {
     struct cconv_shape_text a, b;

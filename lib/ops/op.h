@@ -23,15 +23,18 @@
 struct cconv_conv_attr {
     int32_t transposed;
     int32_t line;    /* conv1d: [N, L, C], worked on as [N, 1, L, C] */
+    int32_t volume;  /* conv3d: [N, D, H, W, C]; only then has a window an axis z */
     uint32_t coords; /* COORDCONV_COORDS_* */
     int32_t coord_channels;
     struct cconv_grid grid; /* how places become coordinates */
     int32_t in_channels;    /* data channels */
     int32_t out_channels;
     int32_t groups;
-    int32_t same; /* padding is COORDCONV_SAME */
-    int32_t bias; /* 1: has one */
-    int32_t kernel[2], stride[2], dilation[2], pads[4], output_padding[2];
+    int32_t same;                              /* padding is COORDCONV_SAME */
+    int32_t bias;                              /* 1: has one */
+    int32_t kernel[3], stride[3], dilation[3]; /* y, x, z */
+    int32_t pads[6];                           /* before y, x, z; behind y, x, z */
+    int32_t output_padding[2];
 };
 
 struct cconv_pool_attr {
@@ -41,7 +44,7 @@ struct cconv_pool_attr {
 };
 
 union cconv_attr {
-    struct cconv_conv_attr conv; /* layers conv1d, conv2d, conv_transpose2d */
+    struct cconv_conv_attr conv; /* layers conv1d, conv2d, conv3d, conv_transpose2d */
     struct cconv_pool_attr pool; /* max_pool2d, avg_pool2d */
     struct {
         int32_t in_features, out_features, bias;
@@ -156,11 +159,11 @@ struct cconv_op {
     const struct cconv_pointwise *pointwise;
 };
 
-extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv_transpose2d,
-    cconv_op_linear, cconv_op_batch_norm, cconv_op_act, cconv_op_scale, cconv_op_softmax,
-    cconv_op_reshape, cconv_op_flatten, cconv_op_tile, cconv_op_concat, cconv_op_add,
-    cconv_op_multiply, cconv_op_max_pool2d, cconv_op_avg_pool2d, cconv_op_global_max_pool,
-    cconv_op_global_avg_pool, cconv_op_global_sum_pool, cconv_op_mse,
+extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv3d,
+    cconv_op_conv_transpose2d, cconv_op_linear, cconv_op_batch_norm, cconv_op_act, cconv_op_scale,
+    cconv_op_softmax, cconv_op_reshape, cconv_op_flatten, cconv_op_tile, cconv_op_concat,
+    cconv_op_add, cconv_op_multiply, cconv_op_max_pool2d, cconv_op_avg_pool2d,
+    cconv_op_global_max_pool, cconv_op_global_avg_pool, cconv_op_global_sum_pool, cconv_op_mse,
     cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy;
 
 /* Messages of infer begin with the op's name and show the shapes. */
@@ -175,9 +178,10 @@ static inline int cconv_app_sees_places(const struct cconv_app *app)
 /* Check that inputs first .. last - 1 are real (CCONV_REAL_DTYPE). */
 coordconv_status cconv_app_check_real(const struct cconv_app *app, int32_t first, int32_t last);
 
-/* Check that input 0 is a real [N, H, W, C], or [N, L, C], with no empty axis. */
+/* Check that input 0 is a real [N, H, W, C], [N, L, C] or [N, D, H, W, C], with no empty axis. */
 coordconv_status cconv_app_check_image(const struct cconv_app *app);
 coordconv_status cconv_app_check_line(const struct cconv_app *app);
+coordconv_status cconv_app_check_volume(const struct cconv_app *app);
 
 /* Extents of an output window and the padding that goes with it, along one axis. */
 struct cconv_window {

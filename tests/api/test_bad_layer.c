@@ -211,6 +211,81 @@ static void conv1d(void **state)
     coordconv_layer_unref(other);
 }
 
+static coordconv_status make_conv3d(const void *desc, void **out)
+{
+    return coordconv_conv3d_new(context, desc, (coordconv_layer **)out);
+}
+
+static void conv3d(void **state)
+{
+    const coordconv_conv3d_desc good = {
+        .struct_size = sizeof good, .in_channels = 4, .out_channels = 6, .kernel = { 3, 2, 1 }
+    };
+    const struct bad_field fields[] = {
+        BAD(coordconv_conv3d_desc, coords, 64, INVALID, "40"),
+        BAD(coordconv_conv3d_desc, coords, 4, INVALID, "4"),
+        RANGE(coordconv_conv3d_desc, in_channels, 0, -1),
+        RANGE(coordconv_conv3d_desc, out_channels, 0, -6),
+        BAD(coordconv_conv3d_desc, kernel[0], 1025, INVALID, "kernel[0]"),
+        BAD(coordconv_conv3d_desc, kernel[1], 0, INVALID, "kernel[1]"),
+        BAD(coordconv_conv3d_desc, kernel[2], -1, INVALID, "kernel[2]"),
+        BAD(coordconv_conv3d_desc, stride[0], -2, INVALID, "stride[0]"),
+        BAD(coordconv_conv3d_desc, stride[2], 1025, INVALID, "stride[2]"),
+        BAD(coordconv_conv3d_desc, dilation[0], 1025, INVALID, "dilation[0]"),
+        BAD(coordconv_conv3d_desc, dilation[1], -1, INVALID, "dilation[1]"),
+        RANGE(coordconv_conv3d_desc, padding, 2, -1),
+        BAD(coordconv_conv3d_desc, pads[0], -1, INVALID, "pads[0]"),
+        BAD(coordconv_conv3d_desc, pads[1], 65536, INVALID, "pads[1]"),
+        BAD(coordconv_conv3d_desc, pads[2], -1, INVALID, "pads[2]"),
+        BAD(coordconv_conv3d_desc, pads[3], 65536, INVALID, "pads[3]"),
+        BAD(coordconv_conv3d_desc, pads[4], -1, INVALID, "pads[4]"),
+        BAD(coordconv_conv3d_desc, pads[5], 65536, INVALID, "pads[5]"),
+        RANGE(coordconv_conv3d_desc, groups, -1, 3),
+        RANGE(coordconv_conv3d_desc, no_bias, 2, -1),
+        RANGE(coordconv_conv3d_desc, init, 5, -1),
+    };
+    static const int64_t shapes[][5] = { { 2, 5, 5, 5, 3 }, { 2, 2, 5, 5, 4 }, { 2, 5, 1, 5, 4 },
+                                         { 0, 5, 5, 5, 4 }, { 2, 0, 5, 5, 4 }, { 2, 5, 5, 0, 4 } };
+    const coordconv_grid_desc swapped = { .struct_size = sizeof swapped,
+                                          .sampling = COORDCONV_SAMPLING_SWAPPED };
+    const int64_t image[4] = { 2, 5, 5, 4 };
+    const int64_t huge[5] = { 1, 3, 2147483647, 134217727, 4 };
+    coordconv_conv3d_desc d = good;
+    coordconv_layer *layer = NULL;
+    int64_t extents[5];
+    (void)state;
+
+    bad_fields(make_conv3d, &good, sizeof good, fields, COUNT(fields));
+    bad_struct_size(make_conv3d, &good, sizeof good, unmake_layer);
+    d.coords = COORDCONV_COORDS_Z;
+    d.grid = &swapped;
+    check_refused(coordconv_layer, coordconv_conv3d_new(context, &d, &out), COORDCONV_ERR_INVALID,
+                  "sampling");
+    d.groups = 2;
+    d.grid = NULL;
+    check_refused(coordconv_layer, coordconv_conv3d_new(context, &d, &out),
+                  COORDCONV_ERR_UNSUPPORTED, "groups");
+    d = good;
+    d.padding = COORDCONV_SAME;
+    d.pads[3] = 1;
+    check_refused(coordconv_layer, coordconv_conv3d_new(context, &d, &out), COORDCONV_ERR_INVALID,
+                  "pads[3]");
+    check_refused(coordconv_layer, coordconv_conv3d_new(NULL, &good, &out), COORDCONV_ERR_INVALID,
+                  "NULL");
+    check_refused(coordconv_layer, coordconv_conv3d_new(context, NULL, &out), COORDCONV_ERR_INVALID,
+                  "NULL");
+    check_fails(coordconv_conv3d_new(context, &good, NULL), COORDCONV_ERR_INVALID, "NULL");
+    check_ok(coordconv_conv3d_new(context, &good, &layer));
+    for (size_t i = 0; i < COUNT(shapes); i++)
+        check_fails(coordconv_layer_output_shape(layer, 5, shapes[i], extents), COORDCONV_ERR_SHAPE,
+                    "conv3d");
+    check_fails(coordconv_layer_output_shape(layer, 4, image, extents), COORDCONV_ERR_SHAPE,
+                "[N, D, H, W, C]");
+    check_fails(coordconv_layer_output_shape(layer, 5, huge, extents), COORDCONV_ERR_SHAPE,
+                "conv3d");
+    coordconv_layer_unref(layer);
+}
+
 static void linear(void **state)
 {
     const coordconv_linear_desc good = { .struct_size = sizeof good,
@@ -678,6 +753,7 @@ int main(void)
         cmocka_unit_test(channels_at_the_edge),
         cmocka_unit_test(conv_transpose2d),
         cmocka_unit_test(conv1d),
+        cmocka_unit_test(conv3d),
         cmocka_unit_test(linear),
         cmocka_unit_test(batch_norm),
         cmocka_unit_test(names),

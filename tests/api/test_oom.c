@@ -237,6 +237,12 @@ static const coordconv_conv1d_desc line_desc = { .struct_size = sizeof line_desc
                                                  .in_channels = 3,
                                                  .out_channels = 4,
                                                  .kernel = 3 };
+static const coordconv_conv3d_desc volume_desc = { .struct_size = sizeof volume_desc,
+                                                   .coords = COORDCONV_COORDS_Z,
+                                                   .in_channels = 2,
+                                                   .out_channels = 3,
+                                                   .kernel = { 2, 3, 1 },
+                                                   .padding = COORDCONV_SAME };
 static const coordconv_linear_desc linear_desc = { .struct_size = sizeof linear_desc,
                                                    .in_features = 3,
                                                    .out_features = 4 };
@@ -254,7 +260,8 @@ static coordconv_status layers(struct stage *s)
     TRY(s, coordconv_layer_set_name(s->layer[3], "norm"));
     TRY(s, coordconv_linear_new(s->context, &linear_desc, &s->layer[4]));
     TRY(s, coordconv_conv1d_new(s->context, &line_desc, &s->layer[5]));
-    for (int i = 0; i < 6; i++)
+    TRY(s, coordconv_conv3d_new(s->context, &volume_desc, &s->layer[6]));
+    for (int i = 0; i < 7; i++)
         digest(s, test_parameter(s->layer[i], "weight"));
     return COORDCONV_OK;
 }
@@ -287,7 +294,7 @@ static coordconv_status new_like(struct stage *s, const coordconv_tensor *like,
 static coordconv_status run_layer(struct stage *s, coordconv_layer *layer, coordconv_tensor **slot,
                                   int32_t ndim, const int64_t *shape)
 {
-    int64_t out[4];
+    int64_t out[5];
     coordconv_tensor *gradients[2] = { NULL, NULL };
 
     test_fill_layer(layer, 3);
@@ -311,13 +318,14 @@ static coordconv_status run_layer(struct stage *s, coordconv_layer *layer, coord
 
 static coordconv_status layers_run(struct stage *s)
 {
-    const int64_t wide[4] = { 2, 6, 5, 4 }, flat[2] = { 6, 3 };
+    const int64_t wide[4] = { 2, 6, 5, 4 }, flat[2] = { 6, 3 }, volume[5] = { 2, 3, 4, 5, 2 };
     coordconv_status status;
 
     TRY(s, coordconv_conv2d_new(s->context, &conv_desc, &s->layer[0]));
     TRY(s, coordconv_conv_transpose2d_new(s->context, &up_desc, &s->layer[1]));
     TRY(s, coordconv_linear_new(s->context, &linear_desc, &s->layer[2]));
     TRY(s, coordconv_batch_norm_new(s->context, &norm_desc, &s->layer[3]));
+    TRY(s, coordconv_conv3d_new(s->context, &volume_desc, &s->layer[4]));
     status = run_layer(s, s->layer[0], &s->tensor[0], 4, image_shape);
     if (status == COORDCONV_OK)
         status = run_layer(s, s->layer[1], &s->tensor[4], 4, wide);
@@ -325,6 +333,8 @@ static coordconv_status layers_run(struct stage *s)
         status = run_layer(s, s->layer[2], &s->tensor[8], 2, flat);
     if (status == COORDCONV_OK)
         status = run_layer(s, s->layer[3], &s->tensor[12], 4, wide);
+    if (status == COORDCONV_OK)
+        status = run_layer(s, s->layer[4], &s->tensor[16], 5, volume);
     return status;
 }
 

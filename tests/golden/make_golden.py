@@ -28,7 +28,7 @@ import torch.nn.functional as F
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-XY, RADIUS, PIXEL, AXIS_X = 1, 2, 4, 8  # COORDCONV_COORDS_*
+XY, RADIUS, PIXEL, AXIS_X, AXIS_Z = 1, 2, 4, 8, 32  # COORDCONV_COORDS_*
 
 
 def seed(case):
@@ -195,6 +195,65 @@ def conv1d_cases():
     conv1d_case("coordconv1d-radius", coords=AXIS_X | RADIUS, kernel=3, dilation=2, same=True)
     conv1d_case("coordconv1d-1x1", coords=AXIS_X, kernel=1, out=9)
     conv1d_case("coordconv1d-one", coords=AXIS_X | RADIUS, shape=(2, 3, 1), pads=(1, 1))
+
+
+def conv3d_case(case, shape=(2, 3, 4, 5, 6), out=4, kernel=(3, 3, 3), stride=(1, 1, 1),
+                dilation=(1, 1, 1), pads=(0, 0, 0, 0, 0, 0), same=False, groups=1, bias=True,
+                coords=0):
+    """Arrays as of conv_case; x [N, D, H, W, C]. Coordinates: x, y, z, radius."""
+    seed(case)
+    n, channels, extents = shape[0], shape[1], shape[2:]
+    z, y, x = torch.meshgrid(
+        *[torch.arange(e).double() if coords & PIXEL else
+          torch.linspace(-1, 1, e, dtype=torch.float64) if e > 1 else
+          torch.zeros(1, dtype=torch.float64) for e in extents], indexing="ij")
+    wanted = [c for flag, c in ((XY | AXIS_X, x), (XY, y), (AXIS_Z, z),
+                                (RADIUS, (x * x + y * y + z * z).sqrt())) if coords & flag]
+    ends = ([same_pads(e, k, s, d) for e, k, s, d in zip(extents, kernel, stride, dilation)]
+            if same else list(zip(pads[:3], pads[3:])))
+    explicit = [p for pair_of_ends in reversed(ends) for p in pair_of_ends]
+
+    def both(x, weight, b, dy, absolute):
+        leaves = [t.clone().requires_grad_() for t in (x, weight, b) if t is not None]
+        all_x = leaves[0]
+        for c in wanted:
+            c = (c.abs() if absolute else c).expand(n, 1, *extents)
+            all_x = torch.cat([all_x, c], 1)
+        y = F.conv3d(F.pad(all_x, explicit), leaves[1], leaves[2] if bias else None, stride, 0,
+                     dilation, groups)
+        dy = draw(*y.shape) if dy is None else dy
+        grads = list(torch.autograd.grad(y, leaves, dy))
+        return y, dy, grads + ([] if bias else [torch.zeros(0)])
+
+    def ndhwc(t):
+        return t.permute(0, 2, 3, 4, 1)
+
+    x = draw(*shape)
+    weight = draw(out, channels // groups + len(wanted), *kernel)
+    b = draw(out) if bias else None
+    y, dy, grads = both(x, weight, b, None, False)
+    y_abs, _, grads_abs = both(x.abs(), weight.abs(), b.abs() if bias else None, dy.abs(), True)
+    config = [coords, channels, out, *kernel, *stride, *dilation, int(same), *pads, groups,
+              int(not bias)]
+    save(case, config, largest(y_abs, *grads_abs),
+         [ndhwc(x), weight, b if bias else torch.zeros(0), ndhwc(y), ndhwc(dy), ndhwc(grads[0]),
+          grads[1], grads[2]])
+
+
+def conv3d_cases():
+    conv3d_case("conv3d-plain")
+    conv3d_case("conv3d-all", shape=(1, 4, 7, 6, 8), out=6, kernel=(2, 3, 1), stride=(2, 1, 3),
+                dilation=(3, 1, 2), pads=(1, 0, 2, 4, 3, 0), groups=2)
+    conv3d_case("conv3d-same", kernel=(4, 3, 2), stride=(3, 2, 1), same=True, bias=False)
+    conv3d_case("conv3d-1x1", kernel=(1, 1, 1), out=9)
+    conv3d_case("conv3d-depthwise", shape=(1, 5, 4, 4, 5), out=5, groups=5, pads=(1,) * 6)
+    conv3d_case("coordconv3d-xyz", coords=XY | AXIS_Z, pads=(1,) * 6)
+    conv3d_case("coordconv3d-xyzr", coords=XY | AXIS_Z | RADIUS, shape=(2, 2, 5, 4, 3), same=True,
+                stride=(2, 1, 2))
+    conv3d_case("coordconv3d-pixel", coords=XY | AXIS_Z | RADIUS | PIXEL, shape=(1, 2, 3, 4, 5),
+                kernel=(2, 2, 2), bias=False)
+    conv3d_case("coordconv3d-radius", coords=RADIUS, shape=(2, 1, 1, 5, 4), pads=(2, 1, 1, 2, 1, 1))
+    conv3d_case("coordconv3d-xz", coords=AXIS_X | AXIS_Z, kernel=(1, 1, 1), shape=(3, 2, 3, 4, 2))
 
 
 def conv_cases():
@@ -482,6 +541,7 @@ def main():
     torch.set_num_threads(1)
     conv_cases()
     conv1d_cases()
+    conv3d_cases()
     layer_cases()
     loss_cases()
     op_cases()

@@ -344,6 +344,30 @@ static void conv1d(void **state)
     check_subject(&s);
 }
 
+static void conv3d(void **state)
+{
+    struct subject s = { .layer = NULL };
+
+    golden_load(&s.g, *state, PRODUCT_ARRAYS);
+    coordconv_conv3d_desc desc = { .struct_size = sizeof desc,
+                                   .coords = (uint32_t)golden_config(&s.g, 0),
+                                   .in_channels = golden_config(&s.g, 1),
+                                   .out_channels = golden_config(&s.g, 2),
+                                   .padding = golden_config(&s.g, 12),
+                                   .groups = golden_config(&s.g, 19),
+                                   .no_bias = golden_config(&s.g, 20) };
+    for (int i = 0; i < 3; i++) {
+        desc.kernel[i] = golden_config(&s.g, 3 + i);
+        desc.stride[i] = golden_config(&s.g, 6 + i);
+        desc.dilation[i] = golden_config(&s.g, 9 + i);
+    }
+    for (int i = 0; i < 6; i++)
+        desc.pads[i] = golden_config(&s.g, 13 + i);
+    check_ok(coordconv_conv3d_new(golden_context(), &desc, &s.layer));
+    set_product_parameters(&s);
+    check_subject(&s);
+}
+
 static void linear(void **state)
 {
     struct subject s = { .layer = NULL };
@@ -407,12 +431,18 @@ int main(void)
         "conv1d-plain",      "conv1d-all",      "conv1d-same",     "coordconv1d-x",
         "coordconv1d-pixel", "coordconv1d-1x1", "coordconv1d-one", "coordconv1d-radius",
     };
+    static const char *const volumes[] = {
+        "conv3d-plain",       "conv3d-all",      "conv3d-same",      "conv3d-1x1",
+        "conv3d-depthwise",   "coordconv3d-xyz", "coordconv3d-xyzr", "coordconv3d-pixel",
+        "coordconv3d-radius", "coordconv3d-xz",
+    };
     static const char *const linears[] = { "linear-plain", "linear-no-bias", "linear-4d" };
     static const char *const norms[] = { "batch-norm-image", "batch-norm-vector",
                                          "batch-norm-offset" };
 
     return golden_run("convolutions", convs, COUNT(convs), conv) +
            golden_run("signals", lines, COUNT(lines), conv1d) +
+           golden_run("volumes", volumes, COUNT(volumes), conv3d) +
            golden_run("linear", linears, COUNT(linears), linear) +
            golden_run("batch norm", norms, COUNT(norms), batch_norm);
 }

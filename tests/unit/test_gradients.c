@@ -113,6 +113,19 @@ static void check_both(coordconv_layer *layer, int32_t ndim, const int64_t *shap
     coordconv_layer_unref(layer);
 }
 
+/* By itself, and in a model, where an activation is fused with it. */
+static void check_in_volumes(coordconv_layer *layer, const int64_t *shape, uint64_t seed)
+{
+    struct net net;
+
+    test_fill_layer(layer, seed);
+    check_right(check_layer(context, layer, 5, shape, seed + 10));
+    net_begin(&net, context, seed + 20);
+    const coordconv_value x = net_input(&net, 5, shape);
+    const coordconv_value y = net_apply(&net, layer, x);
+    check_right(net_check(&net, net_sum(&net, coordconv_model_leaky_relu(net.model, y, 0.3))));
+}
+
 /* 0 .. bound - 1 */
 static int32_t pick(uint64_t *state, int32_t bound)
 {
@@ -656,6 +669,63 @@ static void convolutions_of_signals(void **state)
     }
 }
 
+static coordconv_conv3d_desc draw_conv3d(uint64_t *seed)
+{
+    static const uint32_t coords[] = {
+        0, COORDCONV_COORDS_XY | COORDCONV_COORDS_Z, COORDCONV_COORDS_Z,
+        COORDCONV_COORDS_XY | COORDCONV_COORDS_Z | COORDCONV_COORDS_RADIUS,
+        COORDCONV_COORDS_Y | COORDCONV_COORDS_RADIUS | COORDCONV_COORDS_PIXEL
+    };
+    const int32_t groups = pick(seed, 4) == 0 ? 2 : 1;
+    coordconv_conv3d_desc d = { .struct_size = sizeof d,
+                                .coords = groups == 1 ? coords[pick(seed, COUNT(coords))] : 0,
+                                .in_channels = groups * (1 + pick(seed, 3)),
+                                .out_channels = groups * (1 + pick(seed, 3)),
+                                .padding = pick(seed, 3) == 0,
+                                .groups = groups,
+                                .no_bias = pick(seed, 4) == 0 };
+    for (int i = 0; i < 3; i++) {
+        d.kernel[i] = 1 + pick(seed, 3);
+        d.stride[i] = 1 + pick(seed, 3);
+        d.dilation[i] = 1 + pick(seed, 2);
+        d.pads[i] = d.padding == COORDCONV_SAME ? 0 : pick(seed, 3);
+        d.pads[i + 3] = d.padding == COORDCONV_SAME ? 0 : pick(seed, 3);
+    }
+    return d;
+}
+
+static void convolutions_of_volumes(void **state)
+{
+    uint64_t seed = 900;
+    (void)state;
+
+    for (int i = 0; i < 40; i++) {
+        const coordconv_grid_desc grid = { .struct_size = sizeof grid,
+                                           .sampling = pick(&seed, 3),
+                                           .low = 0.5,
+                                           .high = 2,
+                                           .radius = pick(&seed, 3),
+                                           .single = pick(&seed, 2) };
+        coordconv_conv3d_desc desc = draw_conv3d(&seed);
+        const int64_t shape[5] = { 1 + pick(&seed, 3), 1 + pick(&seed, 5), 1 + pick(&seed, 5),
+                                   1 + pick(&seed, 5), desc.in_channels };
+        int64_t out[5];
+        coordconv_layer *layer = NULL;
+
+        if (i % 3 == 0 && (desc.coords & COORDCONV_COORDS_PIXEL) == 0)
+            desc.grid = &grid;
+        check_ok(coordconv_conv3d_new(context, &desc, &layer));
+        snprintf(subject, sizeof subject, "[%d,%d,%d,%d,%d] volume, kernel %dx%dx%d, coords %u",
+                 (int)shape[0], (int)shape[1], (int)shape[2], (int)shape[3], (int)shape[4],
+                 (int)desc.kernel[0], (int)desc.kernel[1], (int)desc.kernel[2],
+                 (unsigned)desc.coords);
+        if (coordconv_layer_output_shape(layer, 5, shape, out) == COORDCONV_OK)
+            check_in_volumes(layer, shape, seed);
+        else
+            coordconv_layer_unref(layer);
+    }
+}
+
 /* 1x1 CoordConvs that a plan runs tile by tile, of images that each lie in a way of their own,
  * behind a layer that passes their frames on. */
 static void frames_in_chains(void **state)
@@ -722,6 +792,7 @@ int main(void)
         cmocka_unit_test_setup(wide_convolutions, clear_subject),
         cmocka_unit_test_setup(frames_in_chains, clear_subject),
         cmocka_unit_test_setup(convolutions_of_signals, clear_subject),
+        cmocka_unit_test_setup(convolutions_of_volumes, clear_subject),
         cmocka_unit_test_setup(depthwise_convolutions, clear_subject),
         cmocka_unit_test_setup(linear, clear_subject),
         cmocka_unit_test_setup(batch_norm, clear_subject),

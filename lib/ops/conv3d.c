@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conv3d.c - convolutions of volumes, with or without coordinates.
+ *
+ * A slice of the output is the convolution of one image: the slices of the input
+ * that its window reaches, stacked. Channel c KD + k of a stack is channel c of the
+ * slice that tap k of the depth reads, or zero outside the volume. In weights
+ * [O, I, KD, KH, KW] those of such channels lie as [O, I KD, KH, KW], so they are
+ * used as they are, gradients too; the passes of corr.h do the rest, some slices at
+ * a time. Where the kernel has no depth the input is its own stack.
+ *
+ * Coordinates are a volume of their own. Its share of the output, bias included, is
+ * a map that is made once per change of the weights; the gradient of its weights is
+ * made of the sum of dy over the batch.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "ops/conv.h"
+#include "ops/split.h"
+#include "ops/sums.h"
+
+enum {
+    STACKED = 256 * 1024 /* elements of stacks made at a time: they stay in cache */
+};
+
+/* The data or the coordinates, and how they are cut. */
+struct part {
+    struct cconv_corr corr; /* of one slice */
+    size_t depth, out_depth, channels;
+    int64_t taps, stride, dilation, pad; /* along z */
+    size_t volume, slice, out_slice;     /* elements */
+    size_t stack;                        /* of one stack */
+    size_t together;                     /* slices of the output in one pass */
+    int direct;                          /* slices are stacks */
+};
+
+/* Some of the output's slices, which lie in one volume. */
+struct run {
+    size_t n, first, count;
+};
+
+static void set_part(const struct cconv_app *app, int coords, struct part *p)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const size_t taps = (size_t)a->kernel[2];
+    struct cconv_conv_geometry g;
+
+    cconv_conv_geometry(app, &g);
+    *p = (struct part){ .corr = coords ? g.coords : g.data,
+                        .depth = (size_t)app->in[0].dim[1],
+                        .out_depth = (size_t)app->out.dim[1],
+                        .taps = a->kernel[2],
+                        .stride = a->stride[2],
+                        .dilation = a->dilation[2],
+                        .pad = cconv_conv_window(a, 2, app->in[0].dim[1]).before,
+                        .slice = coords ? g.coord_image : g.in_image,
+                        .out_slice = g.out_image };
+    p->channels = p->corr.big_c;
+    p->corr.batch = 1;
+    p->corr.big_c *= taps;
+    p->corr.weight_s *= taps;
+    p->volume = cconv_size_mul(p->slice, p->depth);
+    p->stack = p->slice * taps;
+    p->direct = taps == 1 && p->stride == 1 && p->pad == 0 && p->depth == p->out_depth;
+    p->together = p->direct ? p->out_depth : STACKED / p->stack;
+    p->together = CCONV_MAX(CCONV_MIN(p->together, p->out_depth), 1);
+}
+
+static size_t coord_weights(const struct cconv_app *app)
+{
+    return (size_t)app->attr->conv.in_channels * cconv_conv_taps(&app->attr->conv);
+}
+
+/* From run to run, until there is none; begin with zeros. */
+static int next_run(const struct part *p, size_t batch, struct run *r)
+{
+    r->first += r->count;
+    if (r->first == p->out_depth) {
+        r->first = 0;
+        r->n++;
+    }
+    r->count = CCONV_MIN(p->together, p->out_depth - r->first);
+    return r->n < batch;
+}
+
+static struct cconv_corr corr_of(const struct part *p, const struct run *r)
+{
+    struct cconv_corr c = p->corr;
+
+    c.batch = r->count;
+    return c;
+}
+
+static size_t output_at(const struct part *p, const struct run *r)
+{
+    return (r->n * p->out_depth + r->first) * p->out_slice;
+}
+
+/* ---- stacks ---- */
+
+struct stacking {
+    const struct part *part;
+    size_t first, count;
+    cconv_real *volume; /* written only where back is 1 */
+    cconv_real *stacks;
+    int back; /* volume += stacks */
+    struct cconv_split split;
+};
+
+/* Row y of a slice, from the volume or back. */
+static void move_row(const struct stacking *s, size_t o, size_t y)
+{
+    const struct part *p = s->part;
+    const size_t length = p->corr.big_w * p->channels, taps = (size_t)p->taps;
+    cconv_real *stack = s->stacks + o * p->stack + y * length * taps;
+
+    for (int64_t k = 0; k < p->taps; k++, stack++) {
+        const int64_t z = (int64_t)(s->first + o) * p->stride - p->pad + k * p->dilation;
+        const int outside = z < 0 || z >= (int64_t)p->depth;
+        cconv_real *row = s->volume + (outside ? 0 : (size_t)z * p->slice + y * length);
+
+        for (size_t i = 0; i < length && outside && !s->back; i++)
+            stack[i * taps] = 0;
+        for (size_t i = 0; i < length && !outside && !s->back; i++)
+            stack[i * taps] = row[i];
+        for (size_t i = 0; i < length && !outside && s->back; i++)
+            row[i] += stack[i * taps];
+    }
+}
+
+/* Several slices of the output may add to one row, so that a task takes a row of them all. */
+static void move_task(void *arg, size_t task, size_t slot)
+{
+    const struct stacking *s = arg;
+    const size_t begin = cconv_split_begin(&s->split, task);
+    const size_t end = begin + cconv_split_count(&s->split, task);
+
+    (void)slot;
+    for (size_t o = 0; o < s->count; o++) {
+        for (size_t y = begin; y < end; y++)
+            move_row(s, o, y);
+    }
+}
+
+static void move(coordconv_context *context, const struct part *p, const struct run *r,
+                 cconv_real *volume, cconv_real *stacks, int back)
+{
+    struct stacking s = { p, r->first, r->count, volume, stacks, back, { 0 } };
+
+    s.split = cconv_split(p->corr.big_h, r->count * (p->stack / p->corr.big_h), 1);
+    cconv_parallel_run(&context->parallel, move_task, &s, s.split.tasks);
+}
+
+/* Bytes of the stacks of a run. */
+static size_t stack_bytes(const struct part *p)
+{
+    return p->direct ? 0
+                     : cconv_size_align(cconv_size_mul(cconv_size_mul(p->together, p->stack),
+                                                       sizeof(cconv_real)));
+}
+
+/* The stacks of a run; room for them at `room`. */
+static const cconv_real *stacked(coordconv_context *context, const struct part *p,
+                                 const struct run *r, const cconv_real *x, void *room)
+{
+    const cconv_real *volume = x + r->n * p->volume;
+
+    if (p->direct)
+        return volume;
+    move(context, p, r, (cconv_real *)(uintptr_t)volume, room, 0);
+    return room;
+}
+
+/* ---- the three maps ---- */
+
+typedef size_t scratch_fn(const coordconv_context *context, const struct cconv_corr *c);
+
+/* Of any run; stacks come first. */
+static size_t scratch_bytes(const struct cconv_app *app, const struct part *p, scratch_fn *bytes)
+{
+    struct run r = { .count = p->together };
+    struct cconv_corr c = corr_of(p, &r);
+    size_t most = bytes(app->context, &c);
+
+    if (p->out_depth % p->together != 0) {
+        c.batch = p->out_depth % p->together;
+        most = CCONV_MAX(most, bytes(app->context, &c));
+    }
+    return cconv_size_add(stack_bytes(p), most);
+}
+
+/* y = act(bias + map + correlation of x); bias and map may be NULL. */
+static void correlate(const struct cconv_app *app, const struct part *p, const void *packed,
+                      size_t batch, const cconv_real *x, const cconv_real *bias,
+                      const cconv_real *map, enum cconv_activation act, cconv_real *y,
+                      char *scratch)
+{
+    for (struct run r = { 0 }; next_run(p, batch, &r);) {
+        const struct cconv_corr c = corr_of(p, &r);
+        const struct cconv_corr_init init = { .values = bias,
+                                              .add = map != NULL ? map + r.first * p->out_slice
+                                                                 : NULL };
+
+        cconv_corr_gather(app->context, &c, packed, stacked(app->context, p, &r, x, scratch), init,
+                          act, (cconv_real)app->act_slope, y + output_at(p, &r),
+                          scratch + stack_bytes(p));
+    }
+}
+
+/* dx = the transpose of that map. */
+static void spread(const struct cconv_app *app, const struct part *p, const void *packed,
+                   size_t batch, const cconv_real *dy, cconv_real *dx, char *scratch)
+{
+    const struct cconv_corr_init none = { .values = NULL };
+
+    if (!p->direct)
+        memset(dx, 0, batch * p->volume * sizeof *dx);
+    for (struct run r = { 0 }; next_run(p, batch, &r);) {
+        const struct cconv_corr c = corr_of(p, &r);
+        cconv_real *volume = dx + r.n * p->volume;
+        cconv_real *stacks = p->direct ? volume : (cconv_real *)(void *)scratch;
+
+        cconv_corr_scatter(app->context, &c, packed, dy + output_at(p, &r), none, CCONV_ACT_NONE, 0,
+                           stacks, scratch + stack_bytes(p));
+        if (!p->direct)
+            move(app->context, p, &r, volume, stacks, 1);
+    }
+}
+
+static size_t weight_bytes(const struct part *p)
+{
+    return cconv_size_align(
+        cconv_size_mul(cconv_size_mul(p->corr.small_c, p->corr.weight_s), sizeof(cconv_real)));
+}
+
+/* dweight, its rows weight_s apart; scratch: weight_bytes, and that of a run. */
+static void weight_gradient(const struct cconv_app *app, const struct part *p, size_t batch,
+                            const cconv_real *x, const cconv_real *dy, cconv_real *dweight,
+                            char *scratch)
+{
+    const size_t row = p->corr.big_c / p->corr.groups * cconv_conv_plane(&app->attr->conv);
+    cconv_real *further = (cconv_real *)(void *)scratch;
+
+    scratch += weight_bytes(p);
+    for (struct run r = { 0 }; next_run(p, batch, &r);) {
+        const struct cconv_corr c = corr_of(p, &r);
+        const int is_first = r.n == 0 && r.first == 0;
+
+        cconv_corr_grad(app->context, &c, dy + output_at(p, &r),
+                        stacked(app->context, p, &r, x, scratch), is_first ? dweight : further,
+                        scratch + stack_bytes(p));
+        for (size_t o = 0; o < c.small_c && !is_first; o++)
+            app->context->kernels.reduce.add_rows(1, row, further + o * c.weight_s, row,
+                                                  dweight + o * c.weight_s);
+    }
+}
+
+/* ---- coordinates ---- */
+
+struct fill {
+    const struct cconv_conv_attr *attr;
+    struct cconv_axis axis[3]; /* x, y, z */
+    int64_t extent[3];
+    double most; /* the largest radius */
+    cconv_real *to;
+};
+
+static double radius(const struct cconv_grid *g, const double value[3], double most)
+{
+    double sum = 0;
+
+    for (int i = 0; i < 3; i++) {
+        const double v = cconv_radius_part(g, value[i]);
+
+        sum += v * v;
+    }
+    return sqrt(sum) / cconv_radius_divisor(g, most);
+}
+
+/* A row of voxels: x, y, z, radius of each. */
+static void fill_row(const struct fill *f, size_t row, size_t slot)
+{
+    const struct cconv_conv_attr *a = f->attr;
+    const int64_t height = f->extent[1], width = f->extent[0];
+    const int wanted[3] = { cconv_coords_has_x(a->coords), cconv_coords_has_y(a->coords),
+                            (a->coords & COORDCONV_COORDS_Z) != 0 };
+    cconv_real *to = f->to + row * (size_t)width * (size_t)a->coord_channels;
+    double value[3];
+
+    (void)slot;
+    value[1] = cconv_axis_value(&f->axis[1], (double)((int64_t)row % height));
+    value[2] = cconv_axis_value(&f->axis[2], (double)((int64_t)row / height));
+    for (int64_t j = 0; j < width; j++) {
+        value[0] = cconv_axis_value(&f->axis[0], (double)j);
+        for (int i = 0; i < 3; i++) {
+            if (wanted[i])
+                *to++ = (cconv_real)value[i];
+        }
+        if ((a->coords & COORDCONV_COORDS_RADIUS) != 0)
+            *to++ = (cconv_real)radius(&a->grid, value, f->most);
+    }
+}
+
+static void fill_task(void *arg, size_t task, size_t slot)
+{
+    const struct fill *f = arg;
+
+    for (int64_t y = 0; y < f->extent[1]; y++)
+        fill_row(f, task * (size_t)f->extent[1] + (size_t)y, slot);
+}
+
+static void fill_coords(const struct cconv_app *app, cconv_real *to)
+{
+    struct fill f = { .attr = &app->attr->conv, .to = to };
+    double squares = 0;
+
+    for (int i = 0; i < 3; i++) {
+        const int64_t n = f.extent[i] = app->in[0].dim[3 - i];
+        const struct cconv_place line = { .step_y = 1, .step_x = 1, .height = n, .width = n };
+        double most;
+
+        f.axis[i] = cconv_axis_y(&f.attr->grid, &line);
+        most = fmax(fabs(cconv_axis_value(&f.axis[i], 0)),
+                    fabs(cconv_axis_value(&f.axis[i], (double)(n - 1))));
+        squares += most * most;
+    }
+    f.most = sqrt(squares);
+    cconv_parallel_run(&app->context->parallel, fill_task, &f, (size_t)f.extent[2]);
+}
+
+static size_t real_bytes(size_t elements)
+{
+    return cconv_size_align(cconv_size_mul(elements, sizeof(cconv_real)));
+}
+
+/* ---- the operation ---- */
+
+static coordconv_status infer(struct cconv_app *app)
+{
+    const struct cconv_conv_attr *a = &app->attr->conv;
+    const coordconv_status st = cconv_conv_infer(app);
+    struct cconv_window z;
+
+    if (st != COORDCONV_OK)
+        return st;
+    z = cconv_conv_window(a, 2, app->in[0].dim[1]);
+    app->out.dim[1] = z.out;
+    if (z.out >= 1 && z.out <= INT32_MAX &&
+        cconv_size_mul(cconv_shape_span(&app->in[0], 2, 4),
+                       (size_t)(a->in_channels + a->coord_channels) * (size_t)z.kernel) <
+            PTRDIFF_MAX / sizeof(double))
+        return COORDCONV_OK;
+    return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
+                      "%s: kernel of depth %d (dilation %d) on a padded depth of %lld",
+                      app->op->name, z.kernel, z.dilation, (long long)(z.in + z.before + z.after));
+}
+
+/* What lies in run->packed, as offsets in bytes. */
+struct packed {
+    size_t forward, backward, map, total;
+};
+
+static struct packed lay_out(const struct cconv_app *app, const struct part *p)
+{
+    struct packed l = { .forward = 0 };
+
+    l.backward = cconv_size_align(cconv_corr_gather_packed(app->context, &p->corr));
+    l.map = l.total = l.backward;
+    if (app->training)
+        l.map = l.total = cconv_size_add(
+            l.map, cconv_size_align(cconv_corr_scatter_packed(app->context, &p->corr)));
+    if (app->attr->conv.coord_channels != 0)
+        l.total = cconv_size_add(l.map, real_bytes(cconv_size_mul(p->out_depth, p->out_slice)));
+    return l;
+}
+
+/* Where backward has what, as offsets in bytes. */
+struct workspace {
+    size_t coords, rest;
+};
+
+/* First the sum of dy over a batch, then coordinates, then what passes need. */
+static struct workspace split_scratch(const struct cconv_app *app, const struct part *coords)
+{
+    struct workspace w = { 0 };
+
+    if (app->attr->conv.coord_channels == 0)
+        return w;
+    if (app->in[0].dim[0] > 1)
+        w.coords = real_bytes(cconv_size_mul(coords->out_depth, coords->out_slice));
+    w.rest = cconv_size_add(w.coords, real_bytes(coords->volume));
+    return w;
+}
+
+static size_t pixels_of(const struct cconv_app *app)
+{
+    return cconv_shape_span(&app->out, 0, 4);
+}
+
+static void space(const struct cconv_app *app, struct cconv_space *s)
+{
+    const int has_coords = app->attr->conv.coord_channels != 0;
+    struct part data, coords;
+
+    set_part(app, 0, &data);
+    s->packed = lay_out(app, &data).total;
+    s->forward = scratch_bytes(app, &data, cconv_corr_gather_scratch);
+    s->backward =
+        cconv_size_add(weight_bytes(&data), scratch_bytes(app, &data, cconv_corr_grad_scratch));
+    s->backward = CCONV_MAX(s->backward, scratch_bytes(app, &data, cconv_corr_scatter_scratch));
+    s->backward =
+        CCONV_MAX(s->backward, cconv_sum_pixels_scratch(pixels_of(app), data.corr.small_c));
+    if (!has_coords)
+        return;
+    set_part(app, 1, &coords);
+    const size_t weights = cconv_size_align(cconv_corr_gather_packed(app->context, &coords.corr));
+    const size_t once = cconv_size_add(real_bytes(coords.volume),
+                                       scratch_bytes(app, &coords, cconv_corr_gather_scratch));
+
+    s->forward = CCONV_MAX(s->forward, cconv_size_add(weights, once));
+    s->backward = CCONV_MAX(s->backward,
+                            cconv_size_add(weight_bytes(&coords),
+                                           scratch_bytes(app, &coords, cconv_corr_grad_scratch)));
+    s->backward = cconv_size_add(s->backward, split_scratch(app, &coords).rest);
+}
+
+static void *at(const struct cconv_run *run, size_t offset)
+{
+    return (char *)run->packed + offset;
+}
+
+static const cconv_real *bias_values(const struct cconv_app *app)
+{
+    return app->bias != NULL ? app->bias : cconv_layer_values(app->layer, 1);
+}
+
+/* The share of the coordinates, and the bias. */
+static void make_map(const struct cconv_app *app, const struct cconv_run *run, cconv_real *map)
+{
+    char *scratch = run->scratch;
+    struct part p;
+
+    set_part(app, 1, &p);
+    cconv_real *volume = (cconv_real *)(void *)scratch;
+    scratch += real_bytes(p.volume);
+    char *weights = scratch;
+    scratch += cconv_size_align(cconv_corr_gather_packed(app->context, &p.corr));
+    fill_coords(app, volume);
+    cconv_corr_gather_pack(app->context, &p.corr,
+                           cconv_layer_values(app->layer, 0) + coord_weights(app), app->scale,
+                           weights);
+    correlate(app, &p, weights, 1, volume, bias_values(app), NULL, CCONV_ACT_NONE, map, scratch);
+}
+
+static void prepare(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const cconv_real *weight = cconv_layer_values(app->layer, 0);
+    struct part p;
+
+    set_part(app, 0, &p);
+    const struct packed l = lay_out(app, &p);
+
+    if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
+        cconv_corr_scatter_pack(app->context, &p.corr, weight, app->scale, at(run, l.backward));
+    if ((run->leave_out & CCONV_PASS_FORWARD) != 0)
+        return;
+    cconv_corr_gather_pack(app->context, &p.corr, weight, app->scale, at(run, l.forward));
+    if (app->attr->conv.coord_channels != 0)
+        make_map(app, run, at(run, l.map));
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const int has_coords = app->attr->conv.coord_channels != 0;
+    struct part p;
+
+    set_part(app, 0, &p);
+    const struct packed l = lay_out(app, &p);
+
+    correlate(app, &p, at(run, l.forward), (size_t)app->in[0].dim[0], run->x[0],
+              has_coords ? NULL : bias_values(app), has_coords ? at(run, l.map) : NULL, app->act,
+              run->y, run->scratch);
+    return COORDCONV_OK;
+}
+
+static void coord_gradient(const struct cconv_app *app, const struct cconv_run *run)
+{
+    char *scratch = run->scratch;
+    const cconv_real *dy = run->dy;
+    const size_t batch = (size_t)app->in[0].dim[0];
+    struct part p;
+
+    set_part(app, 1, &p);
+    const struct workspace w = split_scratch(app, &p);
+    cconv_real *volume = (cconv_real *)(void *)(scratch + w.coords);
+
+    if (batch > 1) {
+        cconv_sum_batch(app->context, batch, p.out_depth * p.out_slice, dy,
+                        (cconv_real *)(void *)scratch);
+        dy = (const cconv_real *)(const void *)scratch;
+    }
+    fill_coords(app, volume);
+    weight_gradient(app, &p, 1, volume, dy, run->dparam[0] + coord_weights(app), scratch + w.rest);
+}
+
+static void backward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const size_t batch = (size_t)app->in[0].dim[0];
+    struct part p;
+
+    set_part(app, 0, &p);
+    if (run->dparam[0] != NULL) {
+        weight_gradient(app, &p, batch, run->x[0], run->dy, run->dparam[0], run->scratch);
+        if (app->attr->conv.coord_channels != 0)
+            coord_gradient(app, run);
+    }
+    if (app->attr->conv.bias && run->dparam[1] != NULL)
+        cconv_sum_pixels(app->context, pixels_of(app), p.corr.small_c, run->dy, run->dparam[1],
+                         run->scratch);
+    if (run->dx[0] != NULL)
+        spread(app, &p, at(run, lay_out(app, &p).backward), batch, run->dy, run->dx[0],
+               run->scratch);
+}
+
+const struct cconv_op cconv_op_conv3d = {
+    .name = "conv3d",
+    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM,
+    .infer = infer,
+    .space = space,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};
