@@ -262,3 +262,23 @@ double net_check(struct net *net, coordconv_value loss)
     coordconv_model_unref(net->model);
     return worst;
 }
+
+coordconv_layer *new_linear(coordconv_context *context, int32_t in, int32_t out, int32_t no_bias)
+{
+    const coordconv_linear_desc desc = {
+        .struct_size = sizeof desc, .in_features = in, .out_features = out, .no_bias = no_bias
+    };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_linear_new(context, &desc, &layer));
+    return layer;
+}
+
+coordconv_layer *new_batch_norm(coordconv_context *context, int32_t channels)
+{
+    const coordconv_batch_norm_desc desc = { .struct_size = sizeof desc, .channels = channels };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_batch_norm_new(context, &desc, &layer));
+    return layer;
+}

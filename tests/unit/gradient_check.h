@@ -63,4 +63,8 @@ coordconv_value net_sum(struct net *net, coordconv_value y);
 /* Compare all gradients of the model with this loss; frees the model. */
 double net_check(struct net *net, coordconv_value loss);
 
+/* Layers with what matters to a gradient. */
+coordconv_layer *new_linear(coordconv_context *context, int32_t in, int32_t out, int32_t no_bias);
+coordconv_layer *new_batch_norm(coordconv_context *context, int32_t channels);
+
 #endif /* COORDCONV_TESTS_GRADIENT_CHECK_H */

@@ -47,27 +47,11 @@ static coordconv_layer *plain_conv(int32_t in, int32_t out, int32_t kernel, uint
     return new_conv(&desc);
 }
 
-static coordconv_layer *new_linear(int32_t in, int32_t out, int32_t no_bias)
+/* 0 .. bound - 1 */
+static int32_t pick(uint64_t *state, int32_t bound)
 {
-    const coordconv_linear_desc desc = {
-        .struct_size = sizeof desc, .in_features = in, .out_features = out, .no_bias = no_bias
-    };
-    coordconv_layer *layer = NULL;
-
-    check_ok(coordconv_linear_new(context, &desc, &layer));
-    return layer;
+    return (int32_t)((test_random(state) + 1.0) / 2.0 * bound);
 }
-
-static coordconv_layer *new_batch_norm(int32_t channels)
-{
-    const coordconv_batch_norm_desc desc = { .struct_size = sizeof desc, .channels = channels };
-    coordconv_layer *layer = NULL;
-
-    check_ok(coordconv_batch_norm_new(context, &desc, &layer));
-    return layer;
-}
-
-static int32_t pick(uint64_t *state, int32_t bound);
 
 /* A crop, a mirrored or resized part of a larger image. */
 static coordconv_frame_desc draw_frame(uint64_t *state)
@@ -124,12 +108,6 @@ static void check_in_volumes(coordconv_layer *layer, const int64_t *shape, uint6
     const coordconv_value x = net_input(&net, 5, shape);
     const coordconv_value y = net_apply(&net, layer, x);
     check_right(net_check(&net, net_sum(&net, coordconv_model_leaky_relu(net.model, y, 0.3))));
-}
-
-/* 0 .. bound - 1 */
-static int32_t pick(uint64_t *state, int32_t bound)
-{
-    return (int32_t)((test_random(state) + 1.0) / 2.0 * bound);
 }
 
 /* Everything of a convolution drawn at random; H and W differ. */
@@ -283,9 +261,9 @@ static void linear(void **state)
     const int64_t flat[2] = { 3, 7 }, image[4] = { 2, 3, 2, 7 };
     (void)state;
 
-    check_both(new_linear(7, 5, 0), 2, flat, 7);
-    check_both(new_linear(7, 1, 1), 2, flat, 8);
-    check_both(new_linear(7, 20, 0), 4, image, 9);
+    check_both(new_linear(context, 7, 5, 0), 2, flat, 7);
+    check_both(new_linear(context, 7, 1, 1), 2, flat, 8);
+    check_both(new_linear(context, 7, 20, 0), 4, image, 9);
 }
 
 static void batch_norm(void **state)
@@ -293,8 +271,8 @@ static void batch_norm(void **state)
     const int64_t flat[2] = { 5, 3 }, image[4] = { 2, 3, 4, 5 };
     (void)state;
 
-    check_both(new_batch_norm(3), 2, flat, 10);
-    check_both(new_batch_norm(5), 4, image, 11);
+    check_both(new_batch_norm(context, 3), 2, flat, 10);
+    check_both(new_batch_norm(context, 5), 4, image, 11);
 }
 
 /* ---- operations of one value ---- */
@@ -533,7 +511,7 @@ static void shared_layer(void **state)
 {
     const int64_t shape[4] = { 2, 4, 5, 2 };
     coordconv_layer *conv = plain_conv(2, 2, 3, COORDCONV_COORDS_XY);
-    coordconv_layer *norm = new_batch_norm(2);
+    coordconv_layer *norm = new_batch_norm(context, 2);
     struct net net;
     (void)state;
 
@@ -578,12 +556,12 @@ static void residual_net(void **state)
     coordconv_value x = net_input(&net, 4, shape);
     for (int i = 0; i < 2; i++) {
         coordconv_value h = net_apply(&net, plain_conv(3, 4, 3, COORDCONV_COORDS_XY), x);
-        h = coordconv_model_relu(net.model, net_apply(&net, new_batch_norm(4), h));
+        h = coordconv_model_relu(net.model, net_apply(&net, new_batch_norm(context, 4), h));
         h = net_apply(&net, plain_conv(4, 3, 1, 0), h);
         x = coordconv_model_leaky_relu(net.model, coordconv_model_add(net.model, h, x), 0.1);
     }
     x = coordconv_model_flatten(net.model, coordconv_model_global_max_pool(net.model, x), 1);
-    x = net_apply(&net, new_linear(3, 4, 0), x);
+    x = net_apply(&net, new_linear(context, 3, 4, 0), x);
     check_right(net_check(
         &net, coordconv_model_softmax_cross_entropy(net.model, x, net_labels(&net, 2, 4))));
 }
@@ -755,7 +733,7 @@ static void missing_gradients_are_seen(void **state)
 
     net_begin(&net, context, 500);
     const coordconv_value x = net_input(&net, 2, shape);
-    const coordconv_value y = net_apply(&net, new_linear(3, 3, 0), x);
+    const coordconv_value y = net_apply(&net, new_linear(context, 3, 3, 0), x);
     /* y is on both sides: half of the true gradient runs through the target and is missing. */
     assert_true(net_check(&net, coordconv_model_mse(net.model, coordconv_model_tanh(net.model, y),
                                                     y)) > 1.0);
