@@ -379,9 +379,21 @@ enum {
     KERNEL = 2
 };
 
-/* A model of one (transposed) convolution "c" with coordinates. */
-static void make_conv(struct single *s, uint32_t coords, int transposed)
+enum kind {
+    IMAGES,
+    TRANSPOSED,
+    SIGNALS
+};
+
+/* A model of one convolution "c" with coordinates. */
+static void make_conv(struct single *s, uint32_t coords, enum kind kind)
 {
+    const coordconv_conv1d_desc line = { .struct_size = sizeof line,
+                                         .coords = coords,
+                                         .in_channels = DATA,
+                                         .out_channels = OUT,
+                                         .kernel = KERNEL,
+                                         .no_bias = 1 };
     const coordconv_conv2d_desc conv = { .struct_size = sizeof conv,
                                          .coords = coords,
                                          .in_channels = DATA,
@@ -395,32 +407,38 @@ static void make_conv(struct single *s, uint32_t coords, int transposed)
                                                  .kernel = { 1, KERNEL },
                                                  .no_bias = 1 };
     static const int64_t shape[] = { 1, 4, 5, DATA };
+    const int axes = kind == SIGNALS ? 3 : 4;
 
     s->context = test_context(1, NULL, NULL);
-    check_ok(transposed ? coordconv_conv_transpose2d_new(s->context, &up, &s->layer)
-                        : coordconv_conv2d_new(s->context, &conv, &s->layer));
+    check_ok(kind == SIGNALS      ? coordconv_conv1d_new(s->context, &line, &s->layer)
+             : kind == TRANSPOSED ? coordconv_conv_transpose2d_new(s->context, &up, &s->layer)
+                                  : coordconv_conv2d_new(s->context, &conv, &s->layer));
     check_ok(coordconv_layer_set_name(s->layer, "c"));
     check_ok(coordconv_model_new(s->context, &s->model));
-    const coordconv_value x = coordconv_model_input(s->model, "x", TEST_REAL, 4, shape);
+    const coordconv_value x =
+        coordconv_model_input(s->model, "x", TEST_REAL, axes, shape + 4 - axes);
     coordconv_model_output(s->model, "y", coordconv_model_apply(s->model, s->layer, x));
 }
 
 /* Load a weight whose elements tell channel, output and place; channel c of ours must be channel
  * source[c] - '0' of the file. */
-static void check_order(uint32_t coords, int transposed, const coordconv_weights_desc *desc,
+static void check_order(uint32_t coords, enum kind kind, const coordconv_weights_desc *desc,
                         const char *source)
 {
     const int channels = (int)strlen(source);
-    const int64_t shape[] = { transposed ? channels : OUT, transposed ? OUT : channels, 1, KERNEL };
+    const int transposed = kind == TRANSPOSED, axes = kind == SIGNALS ? 3 : 4;
+    const int64_t image[] = { transposed ? channels : OUT, transposed ? OUT : channels, 1, KERNEL };
+    const int64_t line[] = { OUT, channels, KERNEL }, *shape = kind == SIGNALS ? line : image;
     float data[OUT * 5 * KERNEL];
     struct weights_file f;
     struct single s;
 
-    make_conv(&s, coords, transposed);
+    make_conv(&s, coords, kind);
     for (int i = 0; i < OUT * channels * KERNEL; i++)
         data[i] = (float)i;
     weights_file_begin(&f);
-    weights_file_add(&f, "c.weight", "F32", 4, shape, data, 4 * (size_t)(OUT * channels) * KERNEL);
+    weights_file_add(&f, "c.weight", "F32", axes, shape, data,
+                     4 * (size_t)(OUT * channels) * KERNEL);
     weights_file_end(&f);
     check_ok(weights_load_exact(s.model, f.bytes, f.count, desc));
     const float *got = (const float *)coordconv_tensor_data(test_parameter(s.layer, "weight"));
@@ -466,8 +484,10 @@ static void coordinate_channels_come_into_our_order(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         coordconv_weights_desc desc = DESC;
         desc.convention = cases[i].convention;
-        for (int transposed = 0; transposed < 2; transposed++)
-            check_order(cases[i].coords, transposed, &desc, cases[i].source);
+        for (enum kind kind = IMAGES; kind <= TRANSPOSED; kind++)
+            check_order(cases[i].coords, kind, &desc, cases[i].source);
+        if (cases[i].coords == COORDCONV_COORDS_X)
+            check_order(cases[i].coords, SIGNALS, &desc, cases[i].source);
     }
 }
 
@@ -480,11 +500,11 @@ static void a_layer_may_have_a_convention_of_its_own(void **state)
 
     desc.conventions = wizaron;
     desc.convention_count = 1;
-    check_order(COORDCONV_COORDS_XY, 0, &desc, "2310");
+    check_order(COORDCONV_COORDS_XY, IMAGES, &desc, "2310");
     desc.convention = "mkocabas";
-    check_order(COORDCONV_COORDS_XY, 0, &desc, "2310");
+    check_order(COORDCONV_COORDS_XY, IMAGES, &desc, "2310");
     desc.conventions = ours;
-    check_order(COORDCONV_COORDS_XY, 0, &desc, "0123");
+    check_order(COORDCONV_COORDS_XY, IMAGES, &desc, "0123");
 }
 
 static void coordinates_of_other_values_are_told(void **state)
@@ -520,7 +540,7 @@ static void coordinates_of_other_values_are_told(void **state)
         struct weights_file f;
         struct single s;
 
-        make_conv(&s, cases[i].coords, 0);
+        make_conv(&s, cases[i].coords, IMAGES);
         weights_file_begin(&f);
         weights_file_add(&f, "c.weight", "F32", 4, shape, zeros,
                          4 * (size_t)(OUT * channels) * KERNEL);
@@ -549,7 +569,7 @@ static void another_number_of_coordinates_is_another_shape(void **state)
         struct weights_file f;
         struct single s;
 
-        make_conv(&s, COORDCONV_COORDS_XY, 0);
+        make_conv(&s, COORDCONV_COORDS_XY, IMAGES);
         weights_file_begin(&f);
         weights_file_add(&f, "c.weight", "F32", 4, shape, zeros,
                          4 * (size_t)(OUT * channels) * KERNEL);
