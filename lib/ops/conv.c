@@ -702,38 +702,16 @@ static const struct cconv_pointwise pointwise = {
     .gather = cconv_dense_gather,
 };
 
-const struct cconv_op cconv_op_conv1d = {
-    .name = "conv1d",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = cconv_conv_infer,
-    .space = space,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .place = place,
-    .carry = cconv_conv_carry,
-    .pointwise = &pointwise,
-};
-const struct cconv_op cconv_op_conv2d = {
-    .name = "conv2d",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = cconv_conv_infer,
-    .space = space,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .place = place,
-    .carry = cconv_conv_carry,
-    .pointwise = &pointwise,
-};
-const struct cconv_op cconv_op_conv_transpose2d = {
-    .name = "conv_transpose2d",
-    .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,
-    .infer = cconv_conv_infer,
-    .space = space,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .place = place,
-    .carry = cconv_conv_carry,
-};
+/* Signals, images and transposed: the attributes tell them apart. */
+#define CONVOLUTION(its_name, its_pointwise)                                                       \
+    {                                                                                              \
+        .name = (its_name),                                                                        \
+        .flags = CCONV_KEEPS_X | CCONV_FUSES_ACT | CCONV_FUSES_NORM | CCONV_FUSES_ADD,             \
+        .infer = cconv_conv_infer, .space = space, .prepare = prepare, .forward = forward,         \
+        .backward = backward, .place = place, .carry = cconv_conv_carry,                           \
+        .pointwise = (its_pointwise),                                                              \
+    }
+
+const struct cconv_op cconv_op_conv1d = CONVOLUTION("conv1d", &pointwise);
+const struct cconv_op cconv_op_conv2d = CONVOLUTION("conv2d", &pointwise);
+const struct cconv_op cconv_op_conv_transpose2d = CONVOLUTION("conv_transpose2d", NULL);

@@ -14,7 +14,7 @@ enum {
     MOST_PAD = 65535
 };
 
-/* The fields both descriptors have, under one roof. */
+/* What the descriptors of all convolutions have, under one roof. */
 struct fields {
     const char *what;
     const struct cconv_op *op;
@@ -23,6 +23,20 @@ struct fields {
     double init_value;
     const coordconv_grid_desc *grid;
 };
+
+/* From a descriptor of any of them, which have these fields by the same names. */
+#define READ_FIELDS(f, d)                                                                          \
+    do {                                                                                           \
+        (f).attr.coords = (d).coords;                                                              \
+        (f).attr.in_channels = (d).in_channels;                                                    \
+        (f).attr.out_channels = (d).out_channels;                                                  \
+        (f).attr.groups = (d).groups != 0 ? (d).groups : 1;                                        \
+        (f).padding = (d).padding;                                                                 \
+        (f).no_bias = (d).no_bias;                                                                 \
+        (f).init = (d).init;                                                                       \
+        (f).init_value = (d).init_value;                                                           \
+        (f).grid = (d).grid;                                                                       \
+    } while (0)
 
 static void pair(int32_t to[2], const int32_t from[2], int32_t zero_means)
 {
@@ -235,15 +249,7 @@ coordconv_status coordconv_conv2d_new(coordconv_context *context, const coordcon
                               CCONV_DESC_END(coordconv_conv2d_desc, init_value), sizeof d, &d)) !=
             COORDCONV_OK)
         return st;
-    f.attr = (struct cconv_conv_attr){ .coords = d.coords,
-                                       .in_channels = d.in_channels,
-                                       .out_channels = d.out_channels,
-                                       .groups = d.groups != 0 ? d.groups : 1 };
-    f.padding = d.padding;
-    f.no_bias = d.no_bias;
-    f.init = d.init;
-    f.init_value = d.init_value;
-    f.grid = d.grid;
+    READ_FIELDS(f, d);
     pair(f.attr.kernel, d.kernel, 0);
     pair(f.attr.stride, d.stride, 1);
     pair(f.attr.dilation, d.dilation, 1);
@@ -276,19 +282,11 @@ coordconv_status coordconv_conv1d_new(coordconv_context *context, const coordcon
         (st = check_line(&context->log, f.what, d.coords)) != COORDCONV_OK)
         return st;
     f.attr = (struct cconv_conv_attr){ .line = 1,
-                                       .coords = d.coords,
-                                       .in_channels = d.in_channels,
-                                       .out_channels = d.out_channels,
-                                       .groups = d.groups != 0 ? d.groups : 1,
                                        .kernel = { 1, d.kernel },
                                        .stride = { 1, d.stride != 0 ? d.stride : 1 },
                                        .dilation = { 1, d.dilation != 0 ? d.dilation : 1 },
                                        .pads = { 0, d.pads[0], 0, 0, d.pads[1], 0 } };
-    f.padding = d.padding;
-    f.no_bias = d.no_bias;
-    f.init = d.init;
-    f.init_value = d.init_value;
-    f.grid = d.grid;
+    READ_FIELDS(f, d);
     return make_and_draw(context, &f, out);
 }
 
@@ -303,16 +301,8 @@ coordconv_status coordconv_conv3d_new(coordconv_context *context, const coordcon
                                                     CCONV_DESC_END(coordconv_conv3d_desc, grid),
                                                     sizeof d, &d)) != COORDCONV_OK)
         return st;
-    f.attr = (struct cconv_conv_attr){ .volume = 1,
-                                       .coords = d.coords,
-                                       .in_channels = d.in_channels,
-                                       .out_channels = d.out_channels,
-                                       .groups = d.groups != 0 ? d.groups : 1 };
-    f.padding = d.padding;
-    f.no_bias = d.no_bias;
-    f.init = d.init;
-    f.init_value = d.init_value;
-    f.grid = d.grid;
+    f.attr.volume = 1;
+    READ_FIELDS(f, d);
     triple(f.attr.kernel, d.kernel, 0);
     triple(f.attr.stride, d.stride, 1);
     triple(f.attr.dilation, d.dilation, 1);
@@ -334,16 +324,8 @@ coordconv_status coordconv_conv_transpose2d_new(coordconv_context *context,
                               CCONV_DESC_END(coordconv_conv_transpose2d_desc, init_value), sizeof d,
                               &d)) != COORDCONV_OK)
         return st;
-    f.attr = (struct cconv_conv_attr){ .transposed = 1,
-                                       .coords = d.coords,
-                                       .in_channels = d.in_channels,
-                                       .out_channels = d.out_channels,
-                                       .groups = d.groups != 0 ? d.groups : 1 };
-    f.padding = d.padding;
-    f.no_bias = d.no_bias;
-    f.init = d.init;
-    f.init_value = d.init_value;
-    f.grid = d.grid;
+    f.attr.transposed = 1;
+    READ_FIELDS(f, d);
     pair(f.attr.kernel, d.kernel, 0);
     pair(f.attr.stride, d.stride, 1);
     pair(f.attr.dilation, d.dilation, 1);
