@@ -56,10 +56,10 @@ def measure_all(bench, args):
     """Records in the order of the list; the machine is measured between shapes."""
     what = args.what or ["fwd", "fwd+bwd", "step", "avx2"]
     threads = args.threads or [1, 2]
-    todo = [shapes.parse(text) for text in args.shape] if args.shape else shapes.SHAPES
+    wanted = [shapes.parse(text) for text in args.shape] if args.shape else shapes.SHAPES
     for count in threads:
         bench.start_machine(count)
-    for number, shape in enumerate(todo, 1):
+    for number, shape in enumerate(wanted, 1):
         layer = data.Layer(shape, bench.folder)
         bench.known = {}
         bench.measure_machine(memory=not args.quick or number % 5 == 1)
@@ -72,7 +72,7 @@ def measure_all(bench, args):
                         bench.complaints.append("%s %s not measured: %s" % (shape, one, error))
                         measure.say(bench.complaints[-1])
                         continue
-                    measure.say("%2d/%d %s" % (number, len(todo), report.line_of(record)))
+                    measure.say("%2d/%d %s" % (number, len(wanted), report.line_of(record)))
                     yield record
     if "step" in what and not args.shape:
         for step in shapes.STEPS:
