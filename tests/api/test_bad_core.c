@@ -3,11 +3,9 @@
  * test_bad_core.c - bad input to base.h, context.h, coords.h and tensor.h.
  */
 #include "bad_input.h"
+#include "fixture.h"
 
 #include <math.h>
-
-static struct test_heap heap;
-static coordconv_context *context;
 
 /* ---- base, context, coords ---- */
 
@@ -390,22 +388,6 @@ static void permutations(void **state)
     check_fails(coordconv_permutation(0, 0, -1, out), COORDCONV_ERR_INVALID, "-1");
     check_ok(coordconv_permutation(0, 0, 0, out));
     assert_true(out[0] == 7 && out[1] == 7);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
-    return 0;
 }
 
 int main(void)

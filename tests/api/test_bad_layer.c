@@ -3,13 +3,11 @@
  * test_bad_layer.c - bad input to layer.h.
  */
 #include "bad_input.h"
+#include "fixture.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
-
-static struct test_heap heap;
-static coordconv_context *context;
 
 /* ---- constructors ---- */
 
@@ -728,22 +726,6 @@ static void backward(void **state)
     for (int i = 0; i < 6 * 4 * 3 * 3; i++)
         assert_true(test_values(b.dweight)[i] == 7);
     drop_bench(&b);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
-    return 0;
 }
 
 int main(void)

@@ -5,12 +5,10 @@
  * are reported by the plan.
  */
 #include "bad_input.h"
+#include "fixture.h"
 
 #include <math.h>
 #include <stdio.h>
-
-static struct test_heap heap;
-static coordconv_context *context;
 
 /* A model with four inputs to build on. */
 struct scene {
@@ -438,22 +436,6 @@ static void analytic(void **state)
                   COORDCONV_ERR_INVALID, "-1");
     check_refused(coordconv_model, coordconv_analytic_xy_to_rectangle(context, 2, 2, 1, half, &out),
                   COORDCONV_ERR_INVALID, "4194305");
-}
-
-static int start(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
-    return 0;
 }
 
 int main(void)

@@ -3,13 +3,11 @@
  * test_bad_plan.c - bad input to plan.h, train.h and io.h.
  */
 #include "bad_input.h"
+#include "fixture.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct test_heap heap;
-static coordconv_context *context;
 
 /* ---- a small net ---- */
 
@@ -733,22 +731,6 @@ static void files(void **state)
     assert_string_equal(value, "old");
     assert_int_equal(length, 77);
     coordconv_model_unref(m);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
-    return 0;
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "bad_input.h"
+#include "fixture.h"
 
 #ifdef HAVE_DLPACK
 #include <dlpack/dlpack.h>
@@ -59,26 +60,6 @@ enum {
     THREADS = 8,
     ROUNDS = 50
 };
-
-static struct test_heap heap;
-static coordconv_context *context;
-
-static int setup(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
-/* Every test drops what it made, and drops it once: the heap knows of both. */
-static int teardown(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
-    return 0;
-}
 
 /* ---- a producer of our own ---- */
 
@@ -653,7 +634,7 @@ static void exports_are_deleted_by_any_thread(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
 {

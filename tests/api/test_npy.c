@@ -12,27 +12,15 @@
 #include <unistd.h>
 
 #include "bad_input.h"
+#include "fixture.h"
 
-static struct test_heap heap;
-static coordconv_context *context;
 static char folder[] = "/tmp/coordconv-npy-XXXXXX";
 static char path[64];
 
-static int setup(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
 static int teardown(void **state)
 {
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
     remove(path);
-    return 0;
+    return stop(state);
 }
 
 /* ---- files in memory ---- */
@@ -694,7 +682,7 @@ static void the_published_example_is_written(void **state)
     assert_int_equal(file[127], '\n');
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, teardown)
 
 int main(void)
 {

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "fixture.h"
 
 static struct {
     int refuse;           /* every mmap fails */
@@ -20,8 +20,6 @@ static struct {
     size_t bytes;         /* mapped minus unmapped */
 } system_calls;
 
-static struct test_heap heap;
-static coordconv_context *context;
 static char path[] = "/tmp/coordconv-map-XXXXXX";
 
 /* The same call has two names where files may be larger than 2 GB. */
@@ -156,22 +154,6 @@ static void no_memory_leaves_no_mapping(void **state)
     assert_true(at >= 5); /* header, mapping, storage, tensor, view; then none */
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,7 +167,7 @@ int main(void)
     if (fd < 0)
         return 1;
     close(fd);
-    const int failed = cmocka_run_group_tests(tests, setup, teardown);
+    const int failed = cmocka_run_group_tests(tests, start, stop);
     remove(path);
     return failed;
 }

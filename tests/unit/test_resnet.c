@@ -7,14 +7,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "support.h"
-
 #include "base/checked.h"
 #include "graph/compile.h"
 #include "resnet.h"
 
-static coordconv_context *context;
-static struct test_heap heap;
+#include "fixture.h"
 
 static coordconv_plan *make_plan(coordconv_model *model, int64_t batch, int64_t side, int32_t mode)
 {
@@ -209,22 +206,6 @@ static void threads_and_batches_change_no_bit(void **state)
     }
     coordconv_tensor_unref(images);
     coordconv_context_unref(threads);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    test_heap_init(&heap);
-    context = test_context(1, &heap, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    test_heap_check_empty(&heap);
-    return 0;
 }
 
 int main(void)
