@@ -8,6 +8,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "draws.h"
@@ -17,8 +18,8 @@
 
 enum {
     BATCH = 16,
-    STEPS = 400,
-    QUICK_STEPS = 150
+    STEPS = 1600,
+    QUICK_STEPS = 500
 };
 
 static const struct experiment_case cases[] = {
@@ -91,7 +92,8 @@ struct trainer {
     const struct variant *variant;
     const struct shared *shared;
     struct net net;
-    int rows, columns; /* of the windows trained on */
+    int rows, columns;     /* of the windows trained on */
+    int64_t *order, epoch; /* of the training scenes, in the epoch under way; -1: none yet */
     coordconv_plan *plan;
     coordconv_optimizer *optimizer;
     coordconv_tensor *images, *targets, *loss;
@@ -111,6 +113,10 @@ static coordconv_status trainer_start(struct trainer *t)
     const coordconv_optimizer_desc adam = { .struct_size = sizeof adam, .kind = COORDCONV_ADAM };
     coordconv_status status = net_new(&t->net, t->run->context, t->variant->kind);
 
+    t->epoch = -1;
+    t->order = malloc((size_t)t->shared->training.count * sizeof *t->order);
+    if (t->order == NULL)
+        return COORDCONV_ERR_NOMEM;
     t->rows = t->condition->crops ? CROP_ROWS : VIEW_ROWS;
     t->columns = t->condition->crops ? CROP_COLUMNS : VIEW_COLUMNS;
     const int64_t image[4] = { BATCH, seen_extent(t->rows, t->net.padded),
@@ -135,27 +141,37 @@ static void trainer_free(struct trainer *t)
     coordconv_tensor_unref(t->targets);
     coordconv_tensor_unref(t->loss);
     net_free(&t->net);
+    free(t->order);
 }
 
-/* Whole views, or crops at random places; the scenes one permutation after the other. */
-static coordconv_status choose_batch(const struct trainer *t, int64_t which[BATCH],
+/* Number of the scene that stands at place `at` of all training: one permutation after the other.
+ */
+static coordconv_status scene_at(struct trainer *t, int64_t at, int *which)
+{
+    const int64_t count = t->shared->training.count, epoch = at / count;
+    coordconv_status status = COORDCONV_OK;
+
+    if (t->epoch != epoch)
+        status = coordconv_permutation(t->run->seed, (uint64_t)epoch, count, t->order);
+    t->epoch = epoch;
+    *which = (int)t->order[at % count];
+    return status;
+}
+
+/* Whole views, or crops at random places. */
+static coordconv_status choose_batch(struct trainer *t, int which[BATCH],
                                      struct window windows[BATCH])
 {
-    int64_t order[TRAINING_SCENES];
-    float lots[2 * BATCH];
-    const int64_t at = t->run->step * BATCH;
     const int room_y = ROAD_HEIGHT - CELL * t->rows + 1,
               room_x = ROAD_WIDTH - CELL * t->columns + 1;
-    coordconv_status status = coordconv_permutation(t->run->seed, (uint64_t)(at / TRAINING_SCENES),
-                                                    TRAINING_SCENES, order);
+    float lots[2 * BATCH];
+    coordconv_status status = draws_uniform(t->run->context, set_seed(t->run->seed, CROP_LOTS),
+                                            (uint64_t)t->run->step, 2 * BATCH, lots);
 
-    if (status == COORDCONV_OK)
-        status = draws_uniform(t->run->context, set_seed(t->run->seed, CROP_LOTS),
-                               (uint64_t)t->run->step, 2 * BATCH, lots);
     for (int i = 0; i < BATCH && status == COORDCONV_OK; i++) {
-        which[i] = order[at % TRAINING_SCENES + i];
         windows[i] = (struct window){ (int)(lots[2 * i] * (float)room_y),
                                       (int)(lots[2 * i + 1] * (float)room_x), t->rows, t->columns };
+        status = scene_at(t, t->run->step * BATCH + i, &which[i]);
     }
     return status;
 }
@@ -164,16 +180,16 @@ static coordconv_status fill_batch(struct trainer *t)
 {
     const struct scenes *scenes = &t->shared->training;
     float *image = coordconv_tensor_data(t->images), *target = coordconv_tensor_data(t->targets);
-    int64_t which[BATCH];
+    int which[BATCH];
     struct window windows[BATCH];
     const coordconv_status status = choose_batch(t, which, windows);
 
     if (status != COORDCONV_OK)
         return status;
     for (int i = 0; i < BATCH; i++) {
-        fill_image(scenes, (int)which[i], &windows[i], t->net.padded,
+        fill_image(scenes, which[i], &windows[i], t->net.padded,
                    image + i * coordconv_tensor_stride(t->images, 0));
-        fill_target(scenes, (int)which[i], &windows[i], t->variant->mask,
+        fill_target(scenes, which[i], &windows[i], t->variant->mask,
                     target + i * coordconv_tensor_stride(t->targets, 0));
     }
     return t->variant->frames ? net_set_frames(&t->net, t->plan, scenes, BATCH, windows)
@@ -184,8 +200,8 @@ static coordconv_status train_step(struct trainer *t)
 {
     const coordconv_schedule_desc cosine = { .struct_size = sizeof cosine,
                                              .kind = COORDCONV_SCHEDULE_COSINE,
-                                             .rate = 0.003,
-                                             .final_rate = 0.00003,
+                                             .rate = 0.004,
+                                             .final_rate = 0.00004,
                                              .total = (double)t->run->steps };
     double rate = 0;
     coordconv_status status = coordconv_schedule_rate(&cosine, (double)t->run->step, &rate);
@@ -232,12 +248,12 @@ static coordconv_status verdict_of(struct trainer *t, const struct question *q, 
     return status;
 }
 
-static void tell_zones(struct run *run, const struct verdict *v)
+static void tell_zones(struct run *run, const struct verdict *v, int scenes)
 {
     run_figure(run, "f1", f1(&v->all));
     run_figure(run, "precision", precision(&v->all));
     run_figure(run, "recall", recall(&v->all));
-    run_figure(run, "clutter_scene", (double)v->all.clutter / TEST_SCENES);
+    run_figure(run, "clutter_scene", (double)v->all.clutter / scenes);
     if (v->all.aside == 0)
         return;
     run_figure(run, "precision_centre", precision(&v->zones[ZONE_CENTRE]));
@@ -296,7 +312,7 @@ static coordconv_status judge_net(struct trainer *t)
     if (status != COORDCONV_OK)
         return status;
     run_figure(t->run, "threshold", (double)threshold);
-    tell_zones(t->run, &v);
+    tell_zones(t->run, &v, t->shared->test.count);
     return t->condition->rule.sides != 0 ? tell_f1(t, "swapped_f1", other, threshold)
                                          : tell_places(t, threshold);
 }
@@ -322,13 +338,18 @@ static coordconv_status run_net(struct run *run, void *user)
 
 static coordconv_status finish(const struct settings *settings, void *user)
 {
-    (void)user;
-    return pictures_make(settings);
+    const struct shared *shared = user;
+
+    return pictures_make(settings, shared->scenes);
 }
 
 int main(int argc, char **argv)
 {
-    struct shared shared = { .seed = 0 };
+    struct shared shared = { .scenes = TRAINING_SCENES };
+    const struct option options[] = {
+        { "scenes", OPTION_WHOLE, &shared.scenes, NULL, 48, 1e5, "N",
+          "scenes to train on (3072); a quarter as many to test" },
+    };
     const struct experiment experiment = {
         .name = "periphery",
         .about = "Act on signs ahead and on no others: who needs coordinates, and who is hurt.",
@@ -340,6 +361,8 @@ int main(int argc, char **argv)
         .seeds = 5,
         .quick_seeds = 2,
         .budget = 120,
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
         .user = &shared,
         .run = run_net,
         .finish = finish,

@@ -62,21 +62,22 @@ coordconv_status shared_make(struct shared *s, coordconv_context *context, uint6
 {
     const struct rule swapped = { rule->central, -rule->sides };
     const int shift_y = rule->sides == 0 ? SHIFT_Y : 0, shift_x = rule->sides == 0 ? SHIFT_X : 0;
+    const int train = (int)s->scenes;
 
     if (s->seed == seed + 1 && memcmp(&s->rule, rule, sizeof *rule) == 0)
         return COORDCONV_OK;
     shared_free(s);
-    coordconv_status status = scenes_make(&s->training, context, set_seed(seed, TRAINING_SET), rule,
-                                          TRAINING_SCENES, 0, 0);
+    coordconv_status status =
+        scenes_make(&s->training, context, set_seed(seed, TRAINING_SET), rule, train, 0, 0);
     if (status == COORDCONV_OK)
         status =
-            scenes_make(&s->tuning, context, set_seed(seed, TUNING_SET), rule, TUNING_SCENES, 0, 0);
+            scenes_make(&s->tuning, context, set_seed(seed, TUNING_SET), rule, train / 12, 0, 0);
     if (status == COORDCONV_OK)
-        status = scenes_make(&s->test, context, set_seed(seed, TEST_SET), rule, TEST_SCENES, 0, 0);
+        status = scenes_make(&s->test, context, set_seed(seed, TEST_SET), rule, train / 4, 0, 0);
     if (status == COORDCONV_OK)
-        status = scenes_make(&s->other, context, set_seed(seed, OTHER_SET), &swapped, TEST_SCENES,
+        status = scenes_make(&s->other, context, set_seed(seed, OTHER_SET), &swapped, train / 4,
                              shift_y, shift_x);
-    s->seed = seed + 1; /* 0: none */
+    s->seed = seed + 1;
     s->rule = *rule;
     return status;
 }

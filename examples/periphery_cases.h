@@ -9,8 +9,6 @@
 
 enum {
     TRAINING_SCENES = 3072,
-    TUNING_SCENES = 256,
-    TEST_SCENES = 768,
     CROP_ROWS = 8, /* of 12, and of 18: two thirds of the view */
     CROP_COLUMNS = 12,
     SHIFT_Y = 6, /* how far aside the turned camera looks */
@@ -32,7 +30,8 @@ struct variant {
 
 /* The scenes of the seed and the rule that the runs under way have in common. */
 struct shared {
-    uint64_t seed;
+    long scenes;   /* to train on; a quarter as many are for tests, a twelfth for tuning */
+    uint64_t seed; /* and one; 0: none yet */
     struct rule rule;
     struct scenes training, tuning, test, other; /* other: shifted, or the sides swapped */
 };

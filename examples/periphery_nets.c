@@ -14,12 +14,14 @@ enum {
 
 struct layer_desc {
     int in, out, kernel, stride;
+    int before, behind; /* zeros above and left, below and right, in a net that pads */
 };
 
-/* The 3x3 layers of stride 1 at the end are there twice, or four times in a deep net. */
-static const struct layer_desc first = { 3, 16, 5, 2 }, second = { 16, 16, 3, 1 },
-                               third = { 16, 32, 3, 2 }, inner = { 32, 32, 3, 1 },
-                               mixing = { 32, 32, 1, 1 }, last = { 32, ROAD_KINDS, 1, 1 };
+/* Zeros are laid so that cells lie where they do without padding. */
+static const struct layer_desc first = { 3, 16, 5, 2, 2, 1 }, second = { 16, 16, 3, 1, 1, 1 },
+                               third = { 16, 32, 3, 2, 0, 1 }, inner = { 32, 32, 3, 1, 1, 1 },
+                               mixing = { 32, 32, 1, 1, 0, 0 },
+                               last = { 32, ROAD_KINDS, 1, 1, 0, 0 };
 
 struct builder {
     coordconv_context *context;
@@ -32,20 +34,15 @@ struct builder {
 static coordconv_layer *make_conv(struct builder *b, const struct layer_desc *d)
 {
     const int sees = b->net->kind == NET_EVERYWHERE || (b->net->coords && b->count == 0);
-    const int pad = b->net->padded ? (d->kernel - 1) / 2 : 0;
-    /* Two rows more than the stride needs would be one output too many: 5x5 pads 2 and 1; the
-     * 3x3 of stride 2 pads 0 and 1, so that cells lie as without padding. */
-    const int before = d->stride == 1 ? pad : d->kernel == 5 ? pad : 0;
-    const int behind = d->stride == 1 ? pad : d->kernel == 5 ? pad - 1 : pad;
-    const coordconv_conv2d_desc desc = {
-        .struct_size = sizeof desc,
-        .coords = sees ? COORDCONV_COORDS_XY : COORDCONV_COORDS_NONE,
-        .in_channels = d->in,
-        .out_channels = d->out,
-        .kernel = { d->kernel, d->kernel },
-        .stride = { d->stride, d->stride },
-        .pads = { before, before, b->net->padded ? behind : 0, b->net->padded ? behind : 0 }
-    };
+    const int before = b->net->padded ? d->before : 0, behind = b->net->padded ? d->behind : 0;
+    const coordconv_conv2d_desc desc = { .struct_size = sizeof desc,
+                                         .coords =
+                                             sees ? COORDCONV_COORDS_XY : COORDCONV_COORDS_NONE,
+                                         .in_channels = d->in,
+                                         .out_channels = d->out,
+                                         .kernel = { d->kernel, d->kernel },
+                                         .stride = { d->stride, d->stride },
+                                         .pads = { before, before, behind, behind } };
     coordconv_layer *conv = NULL;
 
     if (b->status == COORDCONV_OK)

@@ -16,7 +16,8 @@ enum {
     LARGE = 4, /* pixels a unit of the view */
     MEDIUM = 3,
     LABEL_WIDTH = 92,
-    SHOWN_SCENES = 4
+    SHOWN_SCENES = 4,
+    MOST_LOOKED_AT = 1000 /* scenes, for enough by day and by night */
 };
 
 /* What all pictures need. */
@@ -197,7 +198,7 @@ static coordconv_status scenes_page(struct album *a, struct picture *p)
 
     picture_text(p, MARGIN, 34, 1.5, COLOUR_INK,
                  "Road scenes, each with up to four signs; those within the dashes are ahead");
-    for (int k = 0; k < TEST_SCENES && drawn[0] + drawn[1] < 8 && status == COORDCONV_OK; k++) {
+    for (int k = 0; k < MOST_LOOKED_AT && drawn[0] + drawn[1] < 8 && status == COORDCONV_OK; k++) {
         struct road_scene scene;
         int noise;
 
@@ -371,12 +372,14 @@ static const struct page pages[] = {
       turned_page },
 };
 
-coordconv_status pictures_make(const struct settings *settings)
+coordconv_status pictures_make(const struct settings *settings, long scenes)
 {
     const coordconv_context_desc desc = { .struct_size = sizeof desc,
                                           .seed = (uint64_t)settings->first_seed,
                                           .threads = (int32_t)settings->threads };
-    struct album a = { .settings = settings, .seed = (uint64_t)settings->first_seed };
+    struct album a = { .settings = settings,
+                       .seed = (uint64_t)settings->first_seed,
+                       .shared = { .scenes = scenes } };
     coordconv_status status = coordconv_context_new(&desc, &a.context);
 
     for (size_t i = 0; i < sizeof pages / sizeof pages[0] && status == COORDCONV_OK; i++) {

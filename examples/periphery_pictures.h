@@ -8,7 +8,8 @@
 #include "experiment.h"
 #include "periphery_eval.h"
 
-/* From the weights of the first seed: scenes.png, acts.png, places.png, turned.png. */
-coordconv_status pictures_make(const struct settings *settings);
+/* From the weights of the first seed, trained on so many scenes: scenes.png, acts.png, places.png,
+ * turned.png. */
+coordconv_status pictures_make(const struct settings *settings, long scenes);
 
 #endif /* EXAMPLES_PERIPHERY_PICTURES_H */

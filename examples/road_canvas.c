@@ -39,11 +39,17 @@ void road_blend(struct road_canvas *c, int row, int column, struct road_colour c
     if (row < 0 || column < 0 || row >= c->height || column >= c->width || cover <= 0)
         return;
     float *pixel = pixel_at(c, row, column);
-    const float share = cover < 1 ? cover : 1;
+    const float rest = cover < 1 ? 1 - cover : 0, share = 1 - rest;
 
-    pixel[0] += (colour.r - pixel[0]) * share;
-    pixel[1] += (colour.g - pixel[1]) * share;
-    pixel[2] += (colour.b - pixel[2]) * share;
+    if (rest == 0) { /* what was there, perhaps nothing yet, leaves no trace */
+        pixel[0] = colour.r;
+        pixel[1] = colour.g;
+        pixel[2] = colour.b;
+        return;
+    }
+    pixel[0] = pixel[0] * rest + colour.r * share;
+    pixel[1] = pixel[1] * rest + colour.g * share;
+    pixel[2] = pixel[2] * rest + colour.b * share;
 }
 
 /* First and last pixel of low .. high units along an axis of the canvas, with room for the edge. */
