@@ -33,6 +33,7 @@ static const struct experiment_case cases[] = {
     { "region 50 %", "rule by hand" },
     { "region 35 %", "conv" },
     { "region 35 %", "zero padding" },
+    { "region 35 %", "zero padding, deep" },
     { "region 35 %", "coords at input" },
     { "region 35 %", "coords everywhere" },
     { "region 75 %", "conv" },

@@ -327,7 +327,7 @@ static coordconv_status places_page(struct album *a, struct picture *p)
         for (int column = 0; column < SHOWN_VARIANTS && status == COORDCONV_OK; column++) {
             const struct experiment_case which = { rows[row], shown_variants[column] };
 
-            if (column != 2 || row == 1) /* the deep net was trained for one size */
+            if (column != 2 || row != 2) /* where any padding will do there is no deep net */
                 status =
                     draw_places(a, p, MARGIN + LABEL_WIDTH + column * (ROAD_WIDTH * MEDIUM + 10), y,
                                 &which, 0, 0);
