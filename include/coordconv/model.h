@@ -76,6 +76,9 @@ COORDCONV_API coordconv_value coordconv_model_sigmoid(coordconv_model *model, co
 /** Hyperbolic tangent. Since 0.1. */
 COORDCONV_API coordconv_value coordconv_model_tanh(coordconv_model *model, coordconv_value x);
 
+/** e^x; infinite above 88.7. Since 0.1. */
+COORDCONV_API coordconv_value coordconv_model_exp(coordconv_model *model, coordconv_value x);
+
 /** factor * x. Since 0.1. */
 COORDCONV_API coordconv_value coordconv_model_scale(coordconv_model *model, coordconv_value x,
                                                     double factor);
@@ -169,6 +172,18 @@ COORDCONV_API coordconv_value coordconv_model_softmax_cross_entropy(coordconv_mo
 COORDCONV_API coordconv_value coordconv_model_sigmoid_cross_entropy(coordconv_model *model,
                                                                     coordconv_value logits,
                                                                     coordconv_value target);
+
+/**
+ * Kullback-Leibler divergence of normal distributions from the standard normal one, summed over
+ * all axes but the first and averaged over the batch: the scalar
+ *   sum over all elements of (mean^2 + exp(log_variance) - 1 - log_variance) / 2, over N.
+ * The two have the same shape, and both get gradients (Kingma, Welling 2014). A sample of the
+ * distribution is mean + exp(log_variance / 2) * noise, noise an input filled by
+ * coordconv_tensor_normal(). Since 0.1.
+ */
+COORDCONV_API coordconv_value coordconv_model_gaussian_kl(coordconv_model *model,
+                                                          coordconv_value mean,
+                                                          coordconv_value log_variance);
 
 /** Number of different layers applied; 0 for NULL. Since 0.1. */
 COORDCONV_API int32_t coordconv_model_layer_count(const coordconv_model *model);

@@ -69,6 +69,11 @@ coordconv_value coordconv_model_tanh(coordconv_model *model, coordconv_value x)
     return activation(model, CCONV_ACT_TANH, 0, x);
 }
 
+coordconv_value coordconv_model_exp(coordconv_model *model, coordconv_value x)
+{
+    return activation(model, CCONV_ACT_EXP, 0, x);
+}
+
 coordconv_value coordconv_model_scale(coordconv_model *model, coordconv_value x, double factor)
 {
     const union cconv_attr attr = { .factor = factor };
@@ -266,4 +271,10 @@ coordconv_value coordconv_model_sigmoid_cross_entropy(coordconv_model *model,
                                                       coordconv_value target)
 {
     return binary(model, &cconv_op_sigmoid_cross_entropy, logits, target);
+}
+
+coordconv_value coordconv_model_gaussian_kl(coordconv_model *model, coordconv_value mean,
+                                            coordconv_value log_variance)
+{
+    return binary(model, &cconv_op_gaussian_kl, mean, log_variance);
 }

@@ -164,7 +164,7 @@ extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv3d,
     cconv_op_softmax, cconv_op_reshape, cconv_op_flatten, cconv_op_tile, cconv_op_concat,
     cconv_op_add, cconv_op_multiply, cconv_op_max_pool2d, cconv_op_avg_pool2d,
     cconv_op_global_max_pool, cconv_op_global_avg_pool, cconv_op_global_sum_pool, cconv_op_mse,
-    cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy;
+    cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy, cconv_op_gaussian_kl;
 
 /* Messages of infer begin with the op's name and show the shapes. */
 #define CCONV_APP_LOG(app) (&(app)->context->log)

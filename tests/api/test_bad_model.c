@@ -100,6 +100,7 @@ static void null_model(void **state)
         coordconv_model_leaky_relu(NULL, 0, 0.1),
         coordconv_model_sigmoid(NULL, 0),
         coordconv_model_tanh(NULL, 0),
+        coordconv_model_exp(NULL, 0),
         coordconv_model_scale(NULL, 0, 1),
         coordconv_model_softmax(NULL, 0, 2),
         coordconv_model_flatten(NULL, 0, 1),
@@ -116,6 +117,7 @@ static void null_model(void **state)
         coordconv_model_mse(NULL, 0, 0),
         coordconv_model_softmax_cross_entropy(NULL, 0, 0),
         coordconv_model_sigmoid_cross_entropy(NULL, 0, 0),
+        coordconv_model_gaussian_kl(NULL, 0, 0),
     };
     coordconv_model_output(NULL, "y", 0);
     for (size_t i = 0; i < COUNT(got); i++)
@@ -203,6 +205,7 @@ static void values(void **state)
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_leaky_relu(s.m, b, 0.1));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_sigmoid(s.m, b));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_tanh(s.m, b));
+        check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_exp(s.m, b));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_scale(s.m, b, 2));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_softmax(s.m, b, 2));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_flatten(s.m, b, 1));
@@ -227,6 +230,8 @@ static void values(void **state)
                       coordconv_model_sigmoid_cross_entropy(s.m, b, s.x));
         check_poisons(COORDCONV_ERR_INVALID, text,
                       coordconv_model_sigmoid_cross_entropy(s.m, s.x, b));
+        check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_gaussian_kl(s.m, b, s.x));
+        check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_gaussian_kl(s.m, s.x, b));
         check_poisons(COORDCONV_ERR_INVALID, text,
                       coordconv_model_concat(s.m, 2, (const coordconv_value[]){ s.x, b }, 3));
     }
@@ -286,6 +291,8 @@ static void shapes_that_do_not_fit(void **state)
     check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
                   coordconv_model_sigmoid_cross_entropy(s.m, s.x, s.other));
     check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
+                  coordconv_model_gaussian_kl(s.m, s.x, s.other));
+    check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
                   coordconv_model_softmax_cross_entropy(s.m, s.x, s.other));
     check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
                   coordconv_model_concat(s.m, 2, (const coordconv_value[]){ s.x, s.other }, 3));
@@ -305,6 +312,8 @@ static void types_that_do_not_fit(void **state)
 {
     (void)state;
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_relu(s.m, s.labels));
+    check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_exp(s.m, s.labels));
+    check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_gaussian_kl(s.m, s.labels, s.x));
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_scale(s.m, s.labels, 2));
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_softmax(s.m, s.labels, 1));
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_add(s.m, s.labels, s.labels));

@@ -381,6 +381,8 @@ static void build(struct stage *s, coordconv_model *m)
     coordconv_value loss = coordconv_model_mse(m, a, target);
     loss = coordconv_model_add(m, loss, coordconv_model_softmax_cross_entropy(m, a, labels));
     loss = coordconv_model_add(m, loss, coordconv_model_sigmoid_cross_entropy(m, b, target));
+    loss =
+        coordconv_model_add(m, loss, coordconv_model_gaussian_kl(m, a, coordconv_model_exp(m, b)));
     coordconv_model_output(m, "y", a);
     coordconv_model_output(m, "loss", loss);
 }

@@ -358,7 +358,8 @@ def layer_cases():
 
 
 def loss_case(case, kind, shape):
-    """config: kind. kind 0 mse, 1 softmax by index, 2 softmax by distribution, 3 sigmoid.
+    """config: kind. kind 0 mse, 1 softmax by index, 2 softmax by distribution, 3 sigmoid, 4 the
+    divergence of normal distributions by their means, 5 by their log-variances.
     Arrays: x target loss dx."""
     seed(case)
     x = (2 * draw(*shape)).requires_grad_()  # already NHWC: no loss here knows of layout
@@ -373,9 +374,15 @@ def loss_case(case, kind, shape):
         target = torch.softmax(draw(n, x.numel() // n), 1).float().double()
         loss = F.cross_entropy(x.reshape(n, -1), target)
         target = target.reshape(shape)
-    else:
+    elif kind == 3:
         target = torch.rand(*shape).double()
         loss = F.binary_cross_entropy_with_logits(x, target)
+    else:
+        target = draw(*shape)
+        mean, log_variance = (x, target) if kind == 4 else (target, x)
+        loss = torch.distributions.kl_divergence(
+            torch.distributions.Normal(mean, (log_variance / 2).exp()),
+            torch.distributions.Normal(0.0, 1.0)).sum() / n
     grad, = torch.autograd.grad(loss, x)
     save(case, [kind], largest(loss, grad), [x, target, loss, grad])
 
@@ -388,6 +395,8 @@ def loss_cases():
     loss_case("softmax-distribution", 2, (3, 4, 6, 1))
     loss_case("sigmoid-vector", 3, (4, 3))
     loss_case("sigmoid-image", 3, (2, 3, 5, 2))
+    loss_case("gaussian-kl-mean", 4, (4, 3))
+    loss_case("gaussian-kl-variance", 5, (2, 3, 5, 2))
 
 
 # ---- pooling and elementwise ------------------------------------------------
@@ -453,6 +462,7 @@ def op_cases():
     op_case("global-max", 6, (2, 3, 4, 5), lambda x: x.amax((1, 2)))
     op_case("global-avg", 7, (2, 3, 4, 5), lambda x: x.mean((1, 2)))
     op_case("global-sum", 8, (2, 3, 4, 5), lambda x: x.sum((1, 2)))
+    op_case("exp", 9, (3, 7), torch.exp)
 
 
 # ---- optimizers -------------------------------------------------------------

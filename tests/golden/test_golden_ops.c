@@ -81,6 +81,12 @@ static void loss(void **state)
     case 3:
         value = coordconv_model_sigmoid_cross_entropy(model, x, target);
         break;
+    case 4:
+        value = coordconv_model_gaussian_kl(model, x, target);
+        break;
+    case 5:
+        value = coordconv_model_gaussian_kl(model, target, x);
+        break;
     default:
         fail();
     }
@@ -126,9 +132,11 @@ static coordconv_value apply_op(coordconv_model *model, coordconv_value x, const
         return coordconv_model_global_max_pool(model, x);
     case 7:
         return coordconv_model_global_avg_pool(model, x);
-    default:
-        assert_int_equal(golden_config(g, 0), 8);
+    case 8:
         return coordconv_model_global_sum_pool(model, x);
+    default:
+        assert_int_equal(golden_config(g, 0), 9);
+        return coordconv_model_exp(model, x);
     }
 }
 
@@ -162,7 +170,8 @@ int main(void)
 {
     static const char *const losses[] = {
         "mse-vector",           "mse-image",      "softmax-index-vector", "softmax-index-map",
-        "softmax-distribution", "sigmoid-vector", "sigmoid-image",
+        "softmax-distribution", "sigmoid-vector", "sigmoid-image",        "gaussian-kl-mean",
+        "gaussian-kl-variance",
     };
     static const char *const pools[] = {
         "max-pool", "max-pool-overlap", "max-pool-asymmetric", "max-pool-same",
@@ -170,7 +179,7 @@ int main(void)
     };
     static const char *const ops[] = {
         "relu",          "leaky-relu", "sigmoid",    "tanh",       "softmax-last",
-        "softmax-space", "global-max", "global-avg", "global-sum",
+        "softmax-space", "global-max", "global-avg", "global-sum", "exp",
     };
 
     return golden_run("losses", losses, COUNT(losses), loss) +

@@ -24,6 +24,7 @@ ACT(relu, CCONV_ACT_RELU)
 ACT(leaky, CCONV_ACT_LEAKY)
 ACT(sigmoid, CCONV_ACT_SIGMOID)
 ACT(tangent, CCONV_ACT_TANH)
+ACT(exponential, CCONV_ACT_EXP)
 CASE(relu_in_place, k->eltwise.act_backward(CCONV_ACT_RELU, SLOPE, d->n, d->x, d->out, d->out))
 CASE(add, k->eltwise.add(d->n, d->x, d->y, d->out))
 CASE(add_in_place, k->eltwise.add(d->n, d->x, d->out, d->out))
@@ -88,6 +89,8 @@ const struct plain_case plain_cases[] = {
     { "sigmoid backward", sigmoid_backward, 3, 0, 0, 0 },
     { "tanh forward", tangent_forward, 2, 0, 0, 0 },
     { "tanh backward", tangent_backward, 3, 0, 0, 0 },
+    { "exp forward", exponential_forward, 2, 0, 0, 0 },
+    { "exp backward", exponential_backward, 3, 0, 0, 0 },
     { "add", add, 3, 0, 0, 0 },
     { "add in place", add_in_place, 3, 1, 0, 0 },
     { "multiply", multiply, 3, 0, 0, 0 },
