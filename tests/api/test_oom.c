@@ -381,6 +381,11 @@ static void build(struct stage *s, coordconv_model *m)
     coordconv_value loss = coordconv_model_mse(m, a, target);
     loss = coordconv_model_add(m, loss, coordconv_model_softmax_cross_entropy(m, a, labels));
     loss = coordconv_model_add(m, loss, coordconv_model_sigmoid_cross_entropy(m, b, target));
+    const coordconv_loss_desc loss_desc = { .struct_size = sizeof loss_desc,
+                                            .kind = COORDCONV_LOSS_SMOOTH_L1,
+                                            .weighted = 1,
+                                            .weight = target };
+    loss = coordconv_model_add(m, loss, coordconv_model_loss(m, b, target, &loss_desc));
     loss =
         coordconv_model_add(m, loss, coordconv_model_gaussian_kl(m, a, coordconv_model_exp(m, b)));
     coordconv_model_output(m, "y", a);

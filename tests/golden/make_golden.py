@@ -387,6 +387,62 @@ def loss_case(case, kind, shape):
     save(case, [kind], largest(loss, grad), [x, target, loss, grad])
 
 
+MSE, L1, SMOOTH_L1, ROBUST_L1, SIGMOID, SOFTMAX = 1, 2, 3, 4, 5, 6  # COORDCONV_LOSS_*
+
+
+def described_loss_case(case, kind, shape, beta=0.0, total=False, weighted=True, ignore=False,
+                        labels=False):
+    """config: kind reduction weighted ignore. Arrays: x target loss dx weight beta."""
+    seed(case)
+    x = (1.5 * draw(*shape)).requires_grad_()
+    n, flat = shape[0], x.reshape(shape[0], -1)
+    target = draw(*shape) if kind <= ROBUST_L1 else torch.rand(*shape).double()
+    weight = torch.rand(*(shape if kind != SOFTMAX else (n,))).double()
+    weight[0] = 0.0
+    if not weighted:
+        weight = torch.ones_like(weight)
+    if kind == MSE:
+        terms = F.mse_loss(x, target, reduction="none")
+    elif kind == L1:
+        terms = F.l1_loss(x, target, reduction="none")
+    elif kind == SMOOTH_L1:
+        terms = F.smooth_l1_loss(x, target, reduction="none", beta=beta)
+    elif kind == ROBUST_L1:
+        d = (x - target).abs()
+        terms = torch.where(d < beta, d * d / beta, d)
+    elif kind == SIGMOID:
+        terms = F.binary_cross_entropy_with_logits(x, target, reduction="none")
+    elif labels:
+        target = torch.randint(0, flat.shape[1], (n,))
+        target[1] = -1 if ignore else target[1]
+        terms = F.cross_entropy(flat, target, reduction="none", ignore_index=-1)
+    else:
+        target = torch.softmax(target.reshape(n, -1), 1).float().double().reshape(shape)
+        terms = F.cross_entropy(flat, target.reshape(n, -1), reduction="none")
+    counted = torch.where(target < 0, 0.0, weight) if ignore else weight
+    loss = (counted * terms).sum() / (1.0 if total else counted.sum())
+    grad, = torch.autograd.grad(loss, x)
+    save(case, [kind, int(total), int(weighted), int(ignore)], largest(loss, grad),
+         [x, target, loss, grad, weight, np.array([beta])])
+
+
+def described_loss_cases():
+    described_loss_case("loss-mse-weighted", MSE, (2, 3, 5, 2))
+    described_loss_case("loss-l1", L1, (4, 7), weighted=False)
+    described_loss_case("loss-smooth-l1", SMOOTH_L1, (5, 6), beta=1.0, weighted=False)
+    described_loss_case("loss-smooth-l1-beta", SMOOTH_L1, (2, 3, 5, 2), beta=0.3)
+    described_loss_case("loss-robust-l1", ROBUST_L1, (5, 6), beta=1.0, weighted=False, total=True)
+    described_loss_case("loss-robust-l1-beta", ROBUST_L1, (5, 6), beta=2.5)
+    described_loss_case("loss-sigmoid-weighted", SIGMOID, (6, 7))
+    described_loss_case("loss-sigmoid-sum", SIGMOID, (2, 3, 5, 2), total=True)
+    described_loss_case("loss-softmax-labels", SOFTMAX, (5, 7), labels=True)
+    described_loss_case("loss-softmax-ignore", SOFTMAX, (5, 7), labels=True, ignore=True,
+                        weighted=False)
+    described_loss_case("loss-softmax-both", SOFTMAX, (4, 2, 3, 1), labels=True, ignore=True,
+                        total=True)
+    described_loss_case("loss-softmax-distribution", SOFTMAX, (4, 2, 3, 1))
+
+
 def loss_cases():
     loss_case("mse-vector", 0, (4, 3))
     loss_case("mse-image", 0, (2, 3, 5, 2))
@@ -554,6 +610,7 @@ def main():
     conv3d_cases()
     layer_cases()
     loss_cases()
+    described_loss_cases()
     op_cases()
     optimizer_cases()
 

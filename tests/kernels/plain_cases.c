@@ -46,6 +46,12 @@ CASE(square_backward, k->loss.square.backward(d->n, FACTOR, d->x, d->y, d->out))
 CASE(sigmoid_loss, d->sums[0] = k->loss.sigmoid.forward(d->n, d->x, d->y))
 CASE(sigmoid_loss_backward, k->loss.sigmoid.backward(d->n, FACTOR, d->x, d->y, d->out))
 
+static const struct cconv_loss_bend bend = { (cconv_real)0.75, SLOPE, FACTOR };
+
+CASE(sigmoid_terms, k->loss.sigmoid_terms(d->n, d->x, d->y, d->out))
+CASE(bent, k->loss.bent(d->n, &bend, d->x, d->y, d->out))
+CASE(bent_backward, k->loss.bent_backward(d->n, &bend, FACTOR, d->x, d->y, d->out))
+
 #define VECTOR(i) (d->vector + (i)*d->channels)
 
 CASE(moments, k->norm.moments(d->rows, d->channels, d->x, d->sums, d->sums + d->channels))
@@ -107,6 +113,9 @@ const struct plain_case plain_cases[] = {
     { "square loss backward", square_backward, 3, 0, 0, 0 },
     { "sigmoid loss", sigmoid_loss, 2, 0, 0, 0 },
     { "sigmoid loss backward", sigmoid_loss_backward, 3, 0, 0, 0 },
+    { "sigmoid loss, terms", sigmoid_terms, 3, 0, 0, 0 },
+    { "bent loss", bent, 3, 0, 0, 0 },
+    { "bent loss backward", bent_backward, 3, 0, 0, 0 },
     { "norm moments", moments, 2, 0, 1, 1 },
     { "norm forward", norm_forward, 2, 0, 1, 0 },
     { "norm affine", affine, 2, 0, 1, 0 },

@@ -214,6 +214,58 @@ static void losses(void **state)
                                                 net.model, x, net_target(&net, 4, image, 0))));
 }
 
+/* Every kind, weighted and not, averaged and summed; targets are in (0, 1), x around them. */
+static void described_losses(void **state)
+{
+    const int64_t image[4] = { 3, 2, 4, 2 }, batch[1] = { 3 };
+    (void)state;
+
+    for (int32_t i = 0; i < 24; i++) {
+        coordconv_loss_desc desc = { .struct_size = sizeof desc,
+                                     .kind = 1 + i % 6,
+                                     .weighted = i / 6 % 2,
+                                     .reduction = i / 12 };
+        const int softmax = desc.kind == COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY;
+        struct net net;
+
+        if (desc.kind == COORDCONV_LOSS_SMOOTH_L1 || desc.kind == COORDCONV_LOSS_ROBUST_L1)
+            desc.beta = 0.4;
+        snprintf(subject, sizeof subject, "loss %d, weighted %d, reduction %d", (int)desc.kind,
+                 (int)desc.weighted, (int)desc.reduction);
+        net_begin(&net, context, 330 + (uint64_t)i);
+        const coordconv_value x = net_input(&net, 4, image);
+        const coordconv_value target = net_target(&net, 4, image, softmax);
+        if (desc.weighted)
+            desc.weight = net_target(&net, softmax ? 1 : 4, softmax ? batch : image, 0);
+        check_gradient(subject, net_check(&net, coordconv_model_loss(net.model, x, target, &desc)));
+    }
+}
+
+/* By labels, of which the first is made one that does not count. */
+static void losses_by_labels(void **state)
+{
+    const int64_t flat[2] = { 4, 5 }, batch[1] = { 4 };
+    (void)state;
+
+    for (int32_t i = 0; i < 4; i++) {
+        coordconv_loss_desc desc = { .struct_size = sizeof desc,
+                                     .kind = COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY,
+                                     .ignore = 1,
+                                     .weighted = i % 2,
+                                     .reduction = i / 2 };
+        struct net net;
+
+        snprintf(subject, sizeof subject, "labels, weighted %d, reduction %d", (int)desc.weighted,
+                 (int)desc.reduction);
+        net_begin(&net, context, 360 + (uint64_t)i);
+        const coordconv_value x = net_input(&net, 2, flat), labels = net_labels(&net, 4, 5);
+        *(int32_t *)coordconv_tensor_data(net.input[1].tensor) = -1;
+        if (desc.weighted)
+            desc.weight = net_target(&net, 1, batch, 0);
+        check_gradient(subject, net_check(&net, coordconv_model_loss(net.model, x, labels, &desc)));
+    }
+}
+
 /* A loss that is not the last node: two of them, weighted. */
 static void weighted_losses(void **state)
 {
@@ -285,6 +337,8 @@ int main(void)
         cmocka_unit_test_setup(operations, clear_subject),
         cmocka_unit_test_setup(operations_of_several_values, clear_subject),
         cmocka_unit_test_setup(losses, clear_subject),
+        cmocka_unit_test_setup(described_losses, clear_subject),
+        cmocka_unit_test_setup(losses_by_labels, clear_subject),
         cmocka_unit_test_setup(weighted_losses, clear_subject),
         cmocka_unit_test_setup(gaussian_kl, clear_subject),
     };
