@@ -149,6 +149,30 @@ COORDCONV_API coordconv_value coordconv_model_global_avg_pool(coordconv_model *m
 COORDCONV_API coordconv_value coordconv_model_global_sum_pool(coordconv_model *model,
                                                               coordconv_value x);
 
+/** Where the values of a larger image come from. */
+enum {
+    COORDCONV_UPSAMPLE_NEAREST = 0, /* pixel (i, j) becomes factor[0] x factor[1] pixels */
+    COORDCONV_UPSAMPLE_BILINEAR = 1 /* four pixels, by how near they are; past the edge, the edge */
+};
+
+/** How an image is made larger. */
+typedef struct coordconv_upsample2d_desc {
+    uint32_t struct_size; /* sizeof the struct */
+    int32_t factor[2];    /* of rows, of columns, 1 .. 1024; no default */
+    int32_t mode;         /* COORDCONV_UPSAMPLE_*; default nearest */
+    int32_t
+        align_corners; /* bilinear: 1: the corners' pixels lie on each other; default 0: edges */
+    uint32_t reserved; /* 0 */
+} coordconv_upsample2d_desc;
+
+/**
+ * [N, H, W, C] to [N, H factor[0], W factor[1], C]. Output row o is at row (o + 1/2) / factor - 1/2
+ * of the input, or, corners aligned, at o (H - 1) / (H factor - 1); columns likewise: as PyTorch's
+ * interpolate with and without align_corners. A frame (plan.h) goes with it. Since 0.1.
+ */
+COORDCONV_API coordconv_value coordconv_model_upsample2d(coordconv_model *model, coordconv_value x,
+                                                         const coordconv_upsample2d_desc *desc);
+
 /** Mean over all elements of (x - target)^2: a scalar. The target gets no gradient. Since 0.1. */
 COORDCONV_API coordconv_value coordconv_model_mse(coordconv_model *model, coordconv_value x,
                                                   coordconv_value target);

@@ -243,6 +243,44 @@ coordconv_value coordconv_model_avg_pool2d(coordconv_model *model, coordconv_val
     return pool(model, &cconv_op_avg_pool2d, desc, x);
 }
 
+static coordconv_status check_upsample(const struct cconv_log *log,
+                                       const coordconv_upsample2d_desc *d)
+{
+    static const char what[] = "upsample2d";
+    coordconv_status st = cconv_check_range(log, what, "factor[0]", d->factor[0], 1, 1024);
+
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "factor[1]", d->factor[1], 1, 1024);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "mode", d->mode, COORDCONV_UPSAMPLE_NEAREST,
+                               COORDCONV_UPSAMPLE_BILINEAR);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "align_corners", d->align_corners, 0,
+                               d->mode == COORDCONV_UPSAMPLE_BILINEAR);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "reserved", d->reserved, 0, 0);
+    return st;
+}
+
+coordconv_value coordconv_model_upsample2d(coordconv_model *model, coordconv_value x,
+                                           const coordconv_upsample2d_desc *desc)
+{
+    coordconv_upsample2d_desc d;
+    coordconv_status st;
+
+    if (!cconv_model_open(model, "upsample2d"))
+        return COORDCONV_NO_VALUE;
+    if ((st = cconv_desc_read(NULL, "upsample2d", desc,
+                              CCONV_DESC_END(coordconv_upsample2d_desc, reserved), sizeof d, &d)) !=
+            COORDCONV_OK ||
+        (st = check_upsample(NULL, &d)) != COORDCONV_OK)
+        return poison_as_said(model, st);
+    const union cconv_attr attr = { .upsample = {
+                                        { d.factor[0], d.factor[1] }, d.mode, d.align_corners } };
+
+    return unary(model, &cconv_op_upsample2d, &attr, x);
+}
+
 coordconv_value coordconv_model_global_max_pool(coordconv_model *model, coordconv_value x)
 {
     return unary(model, &cconv_op_global_max_pool, NULL, x);

@@ -43,9 +43,16 @@ struct cconv_pool_attr {
     int32_t count_padding;
 };
 
+struct cconv_upsample_attr {
+    int32_t factor[2];     /* rows, columns */
+    int32_t mode;          /* COORDCONV_UPSAMPLE_* */
+    int32_t align_corners; /* of bilinear alone */
+};
+
 union cconv_attr {
     struct cconv_conv_attr conv; /* layers conv1d, conv2d, conv3d, conv_transpose2d */
     struct cconv_pool_attr pool; /* max_pool2d, avg_pool2d */
+    struct cconv_upsample_attr upsample;
     struct {
         int32_t in_features, out_features, bias;
     } linear;
@@ -171,7 +178,7 @@ extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv3d,
     cconv_op_add, cconv_op_multiply, cconv_op_max_pool2d, cconv_op_avg_pool2d,
     cconv_op_global_max_pool, cconv_op_global_avg_pool, cconv_op_global_sum_pool, cconv_op_mse,
     cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy, cconv_op_gaussian_kl,
-    cconv_op_l1;
+    cconv_op_l1, cconv_op_upsample2d;
 
 /* Messages of infer begin with the op's name and show the shapes. */
 #define CCONV_APP_LOG(app) (&(app)->context->log)

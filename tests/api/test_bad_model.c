@@ -119,6 +119,7 @@ static void null_model(void **state)
         coordconv_model_sigmoid_cross_entropy(NULL, 0, 0),
         coordconv_model_gaussian_kl(NULL, 0, 0),
         coordconv_model_loss(NULL, 0, 0, NULL),
+        coordconv_model_upsample2d(NULL, 0, NULL),
     };
     coordconv_model_output(NULL, "y", 0);
     for (size_t i = 0; i < COUNT(got); i++)
@@ -416,6 +417,39 @@ static void pools(void **state)
     check_no_plan(COORDCONV_ERR_INVALID, "1", coordconv_model_max_pool2d(s.m, s.x, &d));
 }
 
+static coordconv_status make_upsample(const void *desc, void **out)
+{
+    const struct scene s = begin();
+
+    return make_plan(s, coordconv_model_upsample2d(s.m, s.x, desc), out);
+}
+
+static void upsampling(void **state)
+{
+    const coordconv_upsample2d_desc good = { .struct_size = sizeof good, .factor = { 2, 1024 } };
+    const struct bad_field fields[] = {
+        BAD(coordconv_upsample2d_desc, factor[0], 0, INVALID, "0"),
+        BAD(coordconv_upsample2d_desc, factor[1], 1025, INVALID, "1025"),
+        BAD(coordconv_upsample2d_desc, mode, 2, INVALID, "2"),
+        BAD(coordconv_upsample2d_desc, mode, -1, INVALID, "-1"),
+        BAD(coordconv_upsample2d_desc, align_corners, 1, INVALID, "1"),
+        BAD(coordconv_upsample2d_desc, reserved, 1, INVALID, "reserved"),
+    };
+    const int64_t huge[4] = { 1, 1 << 22, 2, 1 };
+    (void)state;
+
+    bad_fields(make_upsample, &good, sizeof good, fields, COUNT(fields));
+    bad_struct_size(make_upsample, &good, sizeof good, unmake_plan);
+    check_poisons(COORDCONV_ERR_INVALID, "NULL", coordconv_model_upsample2d(s.m, s.x, NULL));
+    check_poisons(COORDCONV_ERR_INVALID, "77", coordconv_model_upsample2d(s.m, 77, &good));
+    check_no_plan(COORDCONV_ERR_SHAPE, "[1, 5]", coordconv_model_upsample2d(s.m, s.vector, &good));
+    coordconv_upsample2d_desc d = good;
+    d.factor[0] = 1024;
+    check_no_plan(COORDCONV_ERR_SHAPE, "4294967296",
+                  coordconv_model_upsample2d(
+                      s.m, coordconv_model_input(s.m, "huge", COORDCONV_F32, 4, huge), &d));
+}
+
 static coordconv_status make_loss(const void *desc, void **out)
 {
     const struct scene s = begin();
@@ -534,6 +568,7 @@ int main(void)
         cmocka_unit_test(shapes_that_do_not_fit),
         cmocka_unit_test(types_that_do_not_fit),
         cmocka_unit_test(applied_layers),
+        cmocka_unit_test(upsampling),
         cmocka_unit_test(losses),
         cmocka_unit_test(weights_of_losses),
         cmocka_unit_test(pools),

@@ -489,6 +489,18 @@ def pool_case(case, kind, shape, kernel, stride, pads=(0, 0, 0, 0), same=False, 
     save(case, config, largest(y, grad), [nhwc(x), nhwc(y), nhwc(dy), nhwc(grad)])
 
 
+def upsample_case(case, shape, factor, mode, align_corners=False):
+    """config: factors mode align_corners. Arrays: x y dy dx."""
+    seed(case)
+    x = draw(*shape).requires_grad_()
+    y = F.interpolate(x, scale_factor=factor, mode=mode,
+                      **({"align_corners": align_corners} if mode == "bilinear" else {}))
+    dy = draw(*y.shape)
+    grad, = torch.autograd.grad(y, x, dy)
+    save(case, [*factor, int(mode == "bilinear"), int(align_corners)], largest(y, grad),
+         [nhwc(x), nhwc(y), nhwc(dy), nhwc(grad)])
+
+
 def op_case(case, kind, shape, function):
     """config: kind. Arrays: x y dy dx; shapes as in the library."""
     seed(case)
@@ -508,6 +520,11 @@ def op_cases():
     pool_case("avg-pool-inside", 1, (1, 3, 7, 6), 3, 2, (1, 1, 1, 1))
     pool_case("avg-pool-whole", 1, (1, 3, 7, 6), 3, 2, (1, 1, 1, 1), count_padding=True)
     pool_case("avg-pool-same", 1, (2, 3, 5, 7), (2, 3), 2, same=True)
+    upsample_case("upsample-nearest", (2, 3, 4, 5), (2, 3), "nearest")
+    upsample_case("upsample-bilinear", (2, 3, 4, 5), (2, 2), "bilinear")
+    upsample_case("upsample-bilinear-3x1", (1, 2, 3, 4), (3, 1), "bilinear")
+    upsample_case("upsample-corners", (2, 3, 4, 5), (3, 2), "bilinear", True)
+    upsample_case("upsample-one-row", (1, 2, 1, 3), (4, 2), "bilinear", True)
     op_case("relu", 0, (2, 3, 5), torch.relu)
     op_case("leaky-relu", 1, (2, 3, 5), lambda x: F.leaky_relu(x, 0.125))
     op_case("sigmoid", 2, (3, 7), torch.sigmoid)

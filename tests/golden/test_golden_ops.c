@@ -158,6 +158,17 @@ static coordconv_value apply_pool(coordconv_model *model, coordconv_value x, con
                                     : coordconv_model_avg_pool2d(model, x, &desc);
 }
 
+static coordconv_value apply_upsample(coordconv_model *model, coordconv_value x,
+                                      const struct golden *g)
+{
+    const coordconv_upsample2d_desc desc = { .struct_size = sizeof desc,
+                                             .factor = { golden_config(g, 0), golden_config(g, 1) },
+                                             .mode = golden_config(g, 2),
+                                             .align_corners = golden_config(g, 3) };
+
+    return coordconv_model_upsample2d(model, x, &desc);
+}
+
 /* Kinds as make_golden.py numbers them. */
 static coordconv_value apply_op(coordconv_model *model, coordconv_value x, const struct golden *g)
 {
@@ -207,6 +218,11 @@ static void pool(void **state)
     check_op(*state, apply_pool);
 }
 
+static void upsample(void **state)
+{
+    check_op(*state, apply_upsample);
+}
+
 static void op(void **state)
 {
     check_op(*state, apply_op);
@@ -229,6 +245,10 @@ int main(void)
         "max-pool", "max-pool-overlap", "max-pool-asymmetric", "max-pool-same",
         "avg-pool", "avg-pool-inside",  "avg-pool-whole",      "avg-pool-same",
     };
+    static const char *const upsampled[] = {
+        "upsample-nearest", "upsample-bilinear", "upsample-bilinear-3x1",
+        "upsample-corners", "upsample-one-row",
+    };
     static const char *const ops[] = {
         "relu",          "leaky-relu", "sigmoid",    "tanh",       "softmax-last",
         "softmax-space", "global-max", "global-avg", "global-sum", "exp",
@@ -237,5 +257,6 @@ int main(void)
     return golden_run("losses", losses, COUNT(losses), loss) +
            golden_run("described losses", described, COUNT(described), described_loss) +
            golden_run("pooling", pools, COUNT(pools), pool) +
+           golden_run("upsampling", upsampled, COUNT(upsampled), upsample) +
            golden_run("elementwise", ops, COUNT(ops), op);
 }

@@ -107,6 +107,31 @@ static coordconv_value avg_pool_same(coordconv_model *m, coordconv_value x)
     return pool(m, x, 1, COORDCONV_SAME, 0, 0);
 }
 
+static coordconv_value upsample(coordconv_model *m, coordconv_value x, int32_t mode,
+                                int32_t align_corners)
+{
+    const coordconv_upsample2d_desc desc = {
+        .struct_size = sizeof desc, .factor = { 3, 2 }, .mode = mode, .align_corners = align_corners
+    };
+
+    return coordconv_model_upsample2d(m, x, &desc);
+}
+
+static coordconv_value nearest(coordconv_model *m, coordconv_value x)
+{
+    return upsample(m, x, COORDCONV_UPSAMPLE_NEAREST, 0);
+}
+
+static coordconv_value bilinear(coordconv_model *m, coordconv_value x)
+{
+    return upsample(m, x, COORDCONV_UPSAMPLE_BILINEAR, 0);
+}
+
+static coordconv_value bilinear_corners(coordconv_model *m, coordconv_value x)
+{
+    return upsample(m, x, COORDCONV_UPSAMPLE_BILINEAR, 1);
+}
+
 static void operations(void **state)
 {
     static const struct {
@@ -132,6 +157,9 @@ static void operations(void **state)
         { "avg_pool2d", avg_pool },
         { "avg_pool2d, whole", avg_pool_whole },
         { "avg_pool2d, same", avg_pool_same },
+        { "upsample2d, nearest", nearest },
+        { "upsample2d, bilinear", bilinear },
+        { "upsample2d, corners aligned", bilinear_corners },
         { "global_max_pool", coordconv_model_global_max_pool },
         { "global_avg_pool", coordconv_model_global_avg_pool },
         { "global_sum_pool", coordconv_model_global_sum_pool },
