@@ -104,6 +104,7 @@ static void windows_agree(coordconv_context *context)
 {
     const struct rule rule = { 0.5f, 0 };
     static float whole[ROAD_HEIGHT * ROAD_WIDTH * 3], part[ROAD_HEIGHT * ROAD_WIDTH * 3];
+    static float seen[(ROAD_HEIGHT + RIM_BOTH) * (ROAD_WIDTH + RIM_BOTH) * 3];
     static float cells[VIEW_ROWS * VIEW_COLUMNS * ROAD_KINDS], few[ROWS * COLUMNS * ROAD_KINDS];
     struct scenes s;
     int lit = 0;
@@ -112,6 +113,10 @@ static void windows_agree(coordconv_context *context)
     for (int k = 0; k < s.count; k++) {
         fill_image(&s, k, &whole_view, 1, whole);
         fill_image(&s, k, &crop, 1, part);
+        fill_image(&s, k, &whole_view, 0, seen);
+        check(memcmp(whole, seen + 3 * (RIM_BEFORE * (ROAD_WIDTH + RIM_BOTH) + RIM_BEFORE),
+                     3 * ROAD_WIDTH * sizeof *whole) == 0,
+              "within its rim a net without padding sees the view");
         check(memcmp(whole + 3 * (crop.y * ROAD_WIDTH + crop.x), part,
                      3 * COLUMNS * CELL * sizeof *part) == 0,
               "a crop's first row is that of the view");
@@ -193,6 +198,48 @@ static void frames_tell_places(coordconv_context *context)
 
 /* ---- judging ---- */
 
+static int is_near_sign(const struct scenes *s, const struct response *r, float reach)
+{
+    for (int k = 0; k < s->sign_counts[0]; k++) {
+        const struct road_sign *sign = &s->signs[0][k];
+        if (sign->kind == r->kind && hypotf(sign->x - r->x, sign->y - r->y) < reach)
+            return 1;
+    }
+    return 0;
+}
+
+/* Whatever a net says: a response to each sign, others away from signs, none where it is masked. */
+static void responses_are_apart(coordconv_context *context)
+{
+    const struct rule rule = { 0.5f, 0 };
+    struct net net;
+
+    need(net_new(&net, context, NET_CONV));
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct responses all = { 0 }, masked = { 0 };
+        struct scenes s;
+        int signs = 0;
+
+        need(scenes_make(&s, context, seed, &rule, 1, 0, 0));
+        need(ask(&net, context, &(struct question){ .scenes = &s }, &all));
+        need(ask(&net, context, &(struct question){ .scenes = &s, .mask = 1 }, &masked));
+        for (size_t i = 0; i < all.count; i++) {
+            signs += all.items[i].is_sign;
+            check(all.items[i].is_sign || !is_near_sign(&s, &all.items[i], 9),
+                  "what is near a sign of its kind is the sign's");
+        }
+        check(signs == s.sign_counts[0], "a response to each sign");
+        check(all.count > (size_t)signs, "an untrained net responds to something else, too");
+        for (size_t i = 0; i < masked.count; i++)
+            check(masked.items[i].zone != ZONE_PERIPHERY || masked.items[i].logit == -INFINITY,
+                  "a mask is silent in the periphery");
+        responses_free(&all);
+        responses_free(&masked);
+        scenes_free(&s);
+    }
+    net_free(&net);
+}
+
 static void judging_counts(void)
 {
     struct response items[] = {
@@ -223,6 +270,7 @@ int main(void)
     scenes_repeat(context);
     windows_agree(context);
     frames_tell_places(context);
+    responses_are_apart(context);
     judging_counts();
     coordconv_context_unref(context);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
