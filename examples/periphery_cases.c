@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-static const struct condition conditions[] = { { "region 50 %", { 0.5f, 0 }, 0 },
-                                               { "region 35 %", { 0.35f, 0 }, 0 },
-                                               { "region 75 %", { 0.75f, 0 }, 0 },
-                                               { "crops", { 0.5f, 0 }, 1 },
-                                               { "sides", { 1, 1 }, 0 } };
+static const struct condition conditions[] = {
+    { "region 50 %", { 0.5f, 0 }, 0, 1 },  { "region 35 %", { 0.35f, 0 }, 0, 1 },
+    { "region 75 %", { 0.75f, 0 }, 0, 1 }, { "crops", { 0.5f, 0 }, 1, 1 },
+    { "sides", { 1, 1 }, 0, 1 },           { "sides, few scenes", { 1, 1 }, 0, 8 },
+};
 
 static const struct variant variants[] = {
     { "conv", NET_CONV, 0, 0 },
@@ -77,7 +77,7 @@ coordconv_status shared_make(struct shared *s, coordconv_context *context, uint6
     if (status == COORDCONV_OK)
         status = scenes_make(&s->other, context, set_seed(seed, OTHER_SET), &swapped, train / 4,
                              shift_y, shift_x);
-    s->seed = seed + 1;
+    s->seed = status == COORDCONV_OK ? seed + 1 : 0;
     s->rule = *rule;
     return status;
 }

@@ -19,6 +19,7 @@ struct condition {
     const char *name;
     struct rule rule;
     int crops; /* train on crops */
+    int part;  /* of the training scenes, one in so many */
 };
 
 struct variant {
