@@ -18,7 +18,7 @@
 enum {
     BATCH = 16,
     STEPS = 1400,
-    QUICK_STEPS = 400
+    QUICK_STEPS = 900
 };
 
 /* Those with the same scenes side by side, so that these are made once. */
@@ -365,7 +365,7 @@ int main(int argc, char **argv)
         .comparison_count = sizeof comparisons / sizeof comparisons[0],
         .metrics = metrics,
         .seeds = 5,
-        .quick_seeds = 2,
+        .quick_seeds = 1,
         .budget = 120,
         .options = options,
         .option_count = sizeof options / sizeof options[0],
