@@ -206,8 +206,8 @@ static coordconv_status train_step(struct trainer *t)
 {
     const coordconv_schedule_desc cosine = { .struct_size = sizeof cosine,
                                              .kind = COORDCONV_SCHEDULE_COSINE,
-                                             .rate = 0.004,
-                                             .final_rate = 0.00004,
+                                             .rate = 0.008,
+                                             .final_rate = 0.00008,
                                              .total = (double)t->run->steps };
     double rate = 0;
     coordconv_status status = coordconv_schedule_rate(&cosine, (double)t->run->step, &rate);
