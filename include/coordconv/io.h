@@ -141,8 +141,8 @@ typedef struct coordconv_weights_desc {
  *
  * Parameters are stored in PyTorch's layouts, which are this library's as well:
  * convolution [O, I, KH, KW], transposed convolution [I, O, KH, KW], linear
- * [out, in], batch norm weight, bias, running_mean, running_var. F32, F16 and
- * BF16 are kept exactly, F64 is rounded to the nearest float. I64 tensors named
+ * [out, in], batch norm weight, bias, running_mean, running_var, group norm weight, bias. F32, F16
+ * and BF16 are kept exactly, F64 is rounded to the nearest float. I64 tensors named
  * "num_batches_tracked" are left out.
  *
  * The channels of a CoordConv weight are brought from the order of the

@@ -327,6 +327,33 @@ static void free_single(struct single *s)
     coordconv_context_unref(s->context);
 }
 
+/* PyTorch's names of a GroupNorm's parameters are ours. */
+static void group_norms(void **state)
+{
+    static const float weight[4] = { 1, -2, 3, 0.5f }, bias[4] = { 4, 3, 2, 1 };
+    const coordconv_group_norm_desc desc = { .struct_size = sizeof desc, .channels = 4 };
+    const int64_t shape[] = { -1, 4 }, four[] = { 4 };
+    struct weights_file f;
+    struct single s;
+    (void)state;
+
+    s.context = test_context(1, NULL, NULL);
+    check_ok(coordconv_group_norm_new(s.context, &desc, &s.layer));
+    check_ok(coordconv_layer_set_name(s.layer, "n"));
+    check_ok(coordconv_model_new(s.context, &s.model));
+    const coordconv_value x = coordconv_model_input(s.model, "x", TEST_REAL, 2, shape);
+    coordconv_model_output(s.model, "y", coordconv_model_apply(s.model, s.layer, x));
+    weights_file_begin(&f);
+    weights_file_add(&f, "n.weight", "F32", 1, four, weight, sizeof weight);
+    weights_file_add(&f, "n.bias", "F32", 1, four, bias, sizeof bias);
+    weights_file_end(&f);
+    check_ok(weights_load_exact(s.model, f.bytes, f.count, NULL));
+    assert_memory_equal(test_values(test_parameter(s.layer, "weight")), weight, sizeof weight);
+    assert_memory_equal(test_values(test_parameter(s.layer, "bias")), bias, sizeof bias);
+    weights_file_free(&f);
+    free_single(&s);
+}
+
 /* The bits that n numbers of a type become. */
 static void check_type(const char *dtype, int32_t n, const void *data, size_t bytes,
                        const uint32_t *want)
@@ -706,6 +733,7 @@ int main(void)
         cmocka_unit_test(coordinates_of_other_values_are_told),
         cmocka_unit_test(another_number_of_coordinates_is_another_shape),
         cmocka_unit_test(a_file_is_read_as_memory_is),
+        cmocka_unit_test(group_norms),
         cmocka_unit_test(a_plan_runs_with_what_was_loaded),
         cmocka_unit_test(bad_arguments_are_told),
     };
