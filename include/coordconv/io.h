@@ -146,7 +146,8 @@ typedef struct coordconv_weights_desc {
  * "num_batches_tracked" are left out.
  *
  * The channels of a CoordConv weight are brought from the order of the
- * convention to data, x, y, radius. The values of coordinates are the layer's
+ * convention to data, x, y, z, radius; those of volumes may be "coordconv", or
+ * "keras-coordconv" and "monai", which have z, y, x. The values of coordinates are the layer's
  * affair: its range, sampling and radius must be the convention's (make the
  * layer with the grid of coordconv_convention()); what an axis of one sample
  * gives is not compared.
