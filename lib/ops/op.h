@@ -43,9 +43,16 @@ struct cconv_pool_attr {
     int32_t count_padding;
 };
 
+struct cconv_upsample_attr {
+    int32_t factor[2];     /* rows, columns */
+    int32_t mode;          /* COORDCONV_UPSAMPLE_* */
+    int32_t align_corners; /* of bilinear alone */
+};
+
 union cconv_attr {
     struct cconv_conv_attr conv; /* layers conv1d, conv2d, conv3d, conv_transpose2d */
     struct cconv_pool_attr pool; /* max_pool2d, avg_pool2d */
+    struct cconv_upsample_attr upsample;
     struct {
         int32_t in_features, out_features, bias;
     } linear;
@@ -60,8 +67,14 @@ union cconv_attr {
     struct cconv_shape reshape; /* as given: 0 copies, -1 infers */
     int64_t tile[2];            /* height, width */
     uint32_t axes;              /* softmax: bit set */
-    int32_t axis;               /* concat; flatten: the first */
-    double factor;              /* scale */
+    struct {
+        int32_t kind; /* COORDCONV_LOSS_*; heeded by l1 alone */
+        int32_t sum;  /* reduction is COORDCONV_REDUCE_SUM */
+        int32_t ignore;
+        double beta;
+    } loss;
+    int32_t axis;  /* concat; flatten: the first */
+    double factor; /* scale */
 };
 
 struct cconv_op;
@@ -164,7 +177,8 @@ extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv3d,
     cconv_op_softmax, cconv_op_reshape, cconv_op_flatten, cconv_op_tile, cconv_op_concat,
     cconv_op_add, cconv_op_multiply, cconv_op_max_pool2d, cconv_op_avg_pool2d,
     cconv_op_global_max_pool, cconv_op_global_avg_pool, cconv_op_global_sum_pool, cconv_op_mse,
-    cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy;
+    cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy, cconv_op_gaussian_kl,
+    cconv_op_l1, cconv_op_upsample2d;
 
 /* Messages of infer begin with the op's name and show the shapes. */
 #define CCONV_APP_LOG(app) (&(app)->context->log)
