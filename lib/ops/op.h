@@ -203,31 +203,21 @@ struct cconv_window {
     int32_t kernel, stride, dilation, before, after;
 };
 
-/* A window over an image, and the same over the larger one the image lies in. */
-struct cconv_window_pair {
-    struct cconv_window image, larger;
-    double first, step; /* place of sample 0, and from each to the next */
-};
-
 /* Output extent of a window sliding over `in` pixels: explicit pads, or SAME,
  * which sets before and after. out is 0 or less where the kernel does not fit. */
 void cconv_window_slide(struct cconv_window *w, int same);
 
-/* Place of output 0, where the middle of its window lies; back: of a transposed window.
- * From each output to the next it is `step`, as for the samples. */
-double cconv_window_carry(const struct cconv_window_pair *w, int back);
+/* How many images from the first of `count` on lie alike; places NULL: all do. */
+size_t cconv_places_alike(const struct cconv_place *places, size_t count);
 
-/* 1 if the image is the whole of the larger one. */
-static inline int cconv_place_is_whole(const struct cconv_place *p, int64_t height, int64_t width)
-{
-    return p->y == 0 && p->x == 0 && p->step_y == 1 && p->step_x == 1 && p->height == height &&
-           p->width == width;
-}
+/* The place of an image [N, H, W, C], a signal [N, L, C] or a volume [N, D, H, W, C] that is the
+ * whole: its extents, 1 on axes it does not have. */
+struct cconv_place cconv_image_whole(const struct cconv_shape *s);
 
-static inline int cconv_place_same(const struct cconv_place *a, const struct cconv_place *b)
-{
-    return a->y == b->y && a->x == b->x && a->step_y == b->step_y && a->step_x == b->step_x &&
-           a->height == b->height && a->width == b->width;
-}
+/* One axis of the place of the outputs of a window (back: of a transposed one) over an image that
+ * lies in *in: output 0 is where the middle of its window lies. larger: the same window over the
+ * larger image. 0 if there is no output in that, or too many. */
+int cconv_place_carry(const struct cconv_window *image, const struct cconv_window *larger, int axis,
+                      int back, const struct cconv_place *in, struct cconv_place *out);
 
 #endif /* CCONV_OPS_OP_H */

@@ -52,18 +52,41 @@ static coordconv_frame_desc draw_frame(uint64_t *state)
                                    .width = 30 + pick(state, 9) };
 }
 
-/* A frame for each image of the first input. */
-static void draw_frames(struct net *net, int64_t count, uint64_t seed)
+/* A frame for each image, or volume, of the first input. */
+static void draw_frames(struct net *net, int32_t ndim, int64_t count, uint64_t seed)
 {
     uint64_t state = seed;
 
     assert_in_range(count, 1, NET_MAX);
     net->frame_count = count;
-    for (int64_t i = 0; i < count; i++)
-        net->frames[i] = draw_frame(&state);
+    for (int64_t i = 0; i < count; i++) {
+        coordconv_frame_desc *f = &net->frames[i];
+
+        *f = draw_frame(&state);
+        if (ndim < 5)
+            continue;
+        f->z = 0.25 * pick(&state, 9);
+        f->step_z = pick(&state, 2) ? -1 : 0;
+        f->depth = 20 + pick(&state, 9);
+        if (i > 0 && pick(&state, 2))
+            *f = f[-1];
+    }
 }
 
-/* Both ways: by itself and as the only node of a model, there of images with frames too. */
+/* A layer in a net of its own, of images that each lie in a way of their own. */
+static void check_framed(coordconv_layer *layer, int32_t ndim, const int64_t *shape, uint64_t seed)
+{
+    struct net net;
+
+    net_begin(&net, context, seed + 30);
+    draw_frames(&net, ndim, shape[0], seed);
+    coordconv_layer_ref(layer);
+    const coordconv_value framed = net_apply(&net, layer, net_input(&net, ndim, shape));
+    check_right(net_check(&net, net_sum(&net, framed)));
+}
+
+/* Both ways: by itself and in a model, there of images with frames too. Volumes have an activation,
+ * which is fused with the layer. */
 static void check_both(coordconv_layer *layer, int32_t ndim, const int64_t *shape, uint64_t seed)
 {
     struct net net;
@@ -73,28 +96,12 @@ static void check_both(coordconv_layer *layer, int32_t ndim, const int64_t *shap
     net_begin(&net, context, seed + 20);
     const coordconv_value x = net_input(&net, ndim, shape);
     coordconv_layer_ref(layer);
-    check_right(net_check(&net, net_sum(&net, net_apply(&net, layer, x))));
-    if (coordconv_layer_coords(layer) != 0) {
-        net_begin(&net, context, seed + 30);
-        draw_frames(&net, shape[0], seed);
-        coordconv_layer_ref(layer);
-        const coordconv_value framed = net_apply(&net, layer, net_input(&net, ndim, shape));
-        check_right(net_check(&net, net_sum(&net, framed)));
-    }
-    coordconv_layer_unref(layer);
-}
-
-/* By itself, and in a model, where an activation is fused with it. */
-static void check_in_volumes(coordconv_layer *layer, const int64_t *shape, uint64_t seed)
-{
-    struct net net;
-
-    test_fill_layer(layer, seed);
-    check_right(check_layer(context, layer, 5, shape, seed + 10));
-    net_begin(&net, context, seed + 20);
-    const coordconv_value x = net_input(&net, 5, shape);
     const coordconv_value y = net_apply(&net, layer, x);
-    check_right(net_check(&net, net_sum(&net, coordconv_model_leaky_relu(net.model, y, 0.3))));
+    check_right(net_check(
+        &net, net_sum(&net, ndim == 5 ? coordconv_model_leaky_relu(net.model, y, 0.3) : y)));
+    if (coordconv_layer_coords(layer) != 0)
+        check_framed(layer, ndim, shape, seed);
+    coordconv_layer_unref(layer);
 }
 
 /* Everything of a convolution drawn at random; H and W differ. */
@@ -471,7 +478,7 @@ static void convolutions_of_volumes(void **state)
                  (int)desc.kernel[0], (int)desc.kernel[1], (int)desc.kernel[2],
                  (unsigned)desc.coords);
         if (coordconv_layer_output_shape(layer, 5, shape, out) == COORDCONV_OK)
-            check_in_volumes(layer, shape, seed);
+            check_both(layer, 5, shape, seed);
         else
             coordconv_layer_unref(layer);
     }
@@ -487,7 +494,7 @@ static void frames_in_chains(void **state)
     (void)state;
 
     net_begin(&net, context, 600);
-    draw_frames(&net, 3, 5);
+    draw_frames(&net, 4, 3, 5);
     coordconv_value y = net_input(&net, 4, shape);
     y = net_apply(&net, plain_conv(2, 2, 3, 0), y);
     y = net_apply(&net, plain_conv(2, 3, 1, xyr), y);
