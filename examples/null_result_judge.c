@@ -102,12 +102,11 @@ static void take(struct tally *t, const struct bench *b, const struct scene *sce
 {
     const int label = scene_label(b->layout, b->set->labels[scene->digit], scene->place);
     const int said = likeliest(answer);
-    const int half = DIGIT_CLASSES;
 
     t->judged++;
     t->loss -= answer[label];
     t->right += said == label;
-    t->right_but_side += said % half == label % half;
+    t->right_but_side += said % DIGIT_CLASSES == label % DIGIT_CLASSES;
     t->place_judged[scene->place]++;
     t->place_right[scene->place] += said == label;
 }

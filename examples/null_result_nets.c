@@ -16,7 +16,7 @@ static const uint32_t front_coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_RADI
 
 const char *front_name(enum front front)
 {
-    static const char *const names[FRONTS] = { "resnet", "conv + resnet", "coordconv + resnet" };
+    static const char *const names[FRONTS] = { "resnet", "conv first", "coordconv first" };
 
     return names[front];
 }

@@ -127,7 +127,7 @@ static size_t collect(const struct settings *settings, const struct experiment_c
     return count;
 }
 
-/* "coordconv + resnet less conv + resnet: 0.12 (-0.05 .. 0.29), p 0.15" */
+/* "coordconv first less conv first: +0.12 (-0.05 .. +0.29), p 0.15" */
 static void describe_difference(const double *values, const double *others, size_t count,
                                 enum front front, enum front other, char *text, size_t size)
 {

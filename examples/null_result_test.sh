@@ -19,7 +19,7 @@ trap 'rm -rf "$out"' EXIT
         gsub(/ +$/, "", condition); gsub(/ +$/, "", net); gsub(/ /, "", metric)
         if (metric != "moved")
             next
-        knows = condition == "sides, narrow" || net == "coordconv + resnet"
+        knows = condition == "sides, narrow" || net == "coordconv first"
         seen++
         if (knows != (substr($0, 71) + 0 > 1e-3)) {
             print "null_result_test: wrong: " $0
