@@ -337,36 +337,26 @@ static coordconv_status add_outcome(struct outcome *o, const struct settings *se
     return st;
 }
 
-/* The rows that a picture shows, of all designs. */
-static int pick_rows(struct row *picked, const struct row *rows, const int *shown, int count)
-{
-    for (int i = 0; i < count; i++)
-        picked[i] = rows[shown[i]];
-    return count;
-}
-
 static coordconv_status draw_all(const struct settings *settings, struct row rows[SPLITS][DESIGNS])
 {
-    static const int mapped[] = { CONV, COORDS, SCALED, HEAT_MAP };
-    static const int curved[] = {
-        CONV, COORDS, INPUT, CELL_CENTRES, NOT_AT_INPUT, SCALED, HEAT_MAP
-    };
+    static const int shown[] = { CONV, COORDS, SCALED, HEAT_MAP };
     static const char *const files[SPLITS] = { "uniform.png", "quadrant.png" };
+    const int count = sizeof shown / sizeof shown[0];
     static struct row picked[SPLITS][DESIGNS];
     char path[PATH_SIZE], message[PATH_SIZE + 80];
-    int failed = 0, count[SPLITS];
+    int failed = 0;
 
     for (int split = 0; split < SPLITS && failed == 0; split++) {
-        count[split] = pick_rows(picked[split], rows[split], mapped, 4);
+        for (int i = 0; i < count; i++)
+            picked[split][i] = rows[split][shown[i]];
         settings_path(settings, files[split], path);
-        failed = picture_maps(path, (enum split)split, picked[split], count[split], message,
-                              sizeof message);
-        count[split] = pick_rows(picked[split], rows[split], curved, 7);
+        failed =
+            picture_maps(path, (enum split)split, picked[split], count, message, sizeof message);
     }
     settings_path(settings, "stages.png", path);
     if (failed == 0)
-        failed = picture_curves(path, picked[UNIFORM], count[UNIFORM], picked[QUADRANT],
-                                count[QUADRANT], message, sizeof message);
+        failed =
+            picture_curves(path, picked[UNIFORM], picked[QUADRANT], count, message, sizeof message);
     if (failed != 0)
         fprintf(stderr, "downsample: %s\n", message);
     return failed == 0 ? COORDCONV_OK : COORDCONV_ERR_IO;

@@ -14,7 +14,7 @@ enum {
     MAP = SIDE * PIXEL,
     COLUMN = MAP + 16,
     ROW = MAP + 34,
-    LEFT = 150,
+    LEFT = 186,
     TOP = 96,
     MARGIN = 24,
     MOST_CURVES = 16,
@@ -85,10 +85,10 @@ int picture_maps(const char *path, enum split split, const struct row *rows, int
                  split == UNIFORM ? "Error at each position, a quarter of them held out"
                                   : "Error at each position, the framed quadrant held out");
     picture_text(p, MARGIN, 60, 1, COLOUR_FAINT,
-                 "mean over seeds; below each map, the mean of held-out positions");
+                 "by stages of stride 2; mean over seeds, and that of held-out positions below");
     draw_scale(p, width - MARGIN - 290, 26);
     for (int stages = 0; stages <= STAGES; stages++) {
-        snprintf(text, sizeof text, "%d stage%s of stride 2", stages, stages == 1 ? "" : "s");
+        snprintf(text, sizeof text, "%d stage%s", stages, stages == 1 ? "" : "s");
         centred_text(p, LEFT + stages * COLUMN + MAP / 2, TOP - 10, 1, COLOUR_INK, text);
     }
     for (int i = 0; i < count; i++) {
@@ -102,8 +102,8 @@ int picture_maps(const char *path, enum split split, const struct row *rows, int
 static void draw_curves(struct picture *p, int x, const char *title, const struct row *rows,
                         int count)
 {
-    static const uint32_t colours[] = { COLOUR_BLUE, COLOUR_ORANGE, COLOUR_GREEN, COLOUR_SAND,
-                                        COLOUR_INK,  COLOUR_FAINT,  0x7b3294,     0x92c5de };
+    static const uint32_t colours[] = { COLOUR_BLUE, COLOUR_ORANGE, COLOUR_GREEN,
+                                        COLOUR_SAND, COLOUR_INK,    COLOUR_FAINT };
     const struct chart chart = {
         .title = title, .x_label = "stages of stride 2", .logarithmic = 1, .low = 0.001, .high = 100
     };
@@ -113,7 +113,7 @@ static void draw_curves(struct picture *p, int x, const char *title, const struc
     count = count < MOST_CURVES ? count : MOST_CURVES;
     for (int i = 0; i < count; i++) {
         curves[i] = (struct chart_curve){
-            .name = rows[i].name, .x = xs[i], .y = ys[i], .colour = colours[(size_t)i % 8]
+            .name = rows[i].name, .x = xs[i], .y = ys[i], .colour = colours[(size_t)i % 6]
         };
         for (int stages = 0; stages <= STAGES; stages++) {
             const struct outcome *o = &rows[i].at[stages];
@@ -126,8 +126,8 @@ static void draw_curves(struct picture *p, int x, const char *title, const struc
     chart_draw(p, x, MARGIN, CHART_WIDTH, CHART_HEIGHT, &chart, curves, (size_t)count);
 }
 
-int picture_curves(const char *path, const struct row *uniform, int uniform_count,
-                   const struct row *quadrant, int quadrant_count, char *message, int message_size)
+int picture_curves(const char *path, const struct row *uniform, const struct row *quadrant,
+                   int count, char *message, int message_size)
 {
     struct picture *p =
         picture_new(2 * CHART_WIDTH + 3 * MARGIN, CHART_HEIGHT + 2 * MARGIN, COLOUR_WHITE);
@@ -136,9 +136,7 @@ int picture_curves(const char *path, const struct row *uniform, int uniform_coun
         snprintf(message, (size_t)message_size, "%s: no memory", path);
         return -1;
     }
-    draw_curves(p, MARGIN, "Pixels off, a quarter of all positions held out", uniform,
-                uniform_count);
-    draw_curves(p, 2 * MARGIN + CHART_WIDTH, "Pixels off, a quadrant held out", quadrant,
-                quadrant_count);
+    draw_curves(p, MARGIN, "Pixels off, a quarter of all positions held out", uniform, count);
+    draw_curves(p, 2 * MARGIN + CHART_WIDTH, "Pixels off, a quadrant held out", quadrant, count);
     return finish(p, path, message, message_size);
 }

@@ -27,7 +27,7 @@ int picture_maps(const char *path, enum split split, const struct row *rows, int
                  char *message, int message_size);
 
 /* Curves of the errors of held-out positions over the number of stages, for both splits. */
-int picture_curves(const char *path, const struct row *uniform, int uniform_count,
-                   const struct row *quadrant, int quadrant_count, char *message, int message_size);
+int picture_curves(const char *path, const struct row *uniform, const struct row *quadrant,
+                   int count, char *message, int message_size);
 
 #endif /* EXAMPLES_DOWNSAMPLE_PICTURES_H */
