@@ -13,22 +13,43 @@ enum {
 
 static const double object_iou = 0.5, background_iou = 0.1;
 
-struct box anchor_box(int anchor)
-{
-    static const float extents[ANCHOR_SHAPES][2] = { { 15, 15 }, { 20, 20 }, { 25, 25 },
-                                                     { 15, 20 }, { 20, 25 }, { 20, 15 },
-                                                     { 25, 20 }, { 15, 25 }, { 25, 15 } };
-    const int place = anchor / ANCHOR_SHAPES, shape = anchor % ANCHOR_SHAPES;
+static const float extents[ANCHOR_SHAPES][2] = { { 15, 15 }, { 20, 20 }, { 25, 25 },
+                                                 { 15, 20 }, { 20, 25 }, { 20, 15 },
+                                                 { 25, 20 }, { 15, 25 }, { 25, 15 } };
 
-    return (struct box){ .i = (float)(FIRST + STRIDE * (place / ANCHOR_SIDE)),
-                         .j = (float)(FIRST + STRIDE * (place % ANCHOR_SIDE)),
-                         .height = extents[shape][0],
-                         .width = extents[shape][1] };
+/* Number n of the 36 that stand one after the other for a place in the released code. */
+static float released_number(float i, float j, int n)
+{
+    const int shape = n % ANCHOR_SHAPES;
+
+    switch (n / ANCHOR_SHAPES) {
+    case 0:
+        return i;
+    case 1:
+        return j;
+    case 2:
+        return extents[shape][0];
+    default:
+        return extents[shape][1];
+    }
 }
 
-int anchor_is_used(int anchor)
+struct box anchor_box(enum anchor_layout layout, int anchor)
 {
-    return box_is_inside(anchor_box(anchor), FIELD_SIDE);
+    const int place = anchor / ANCHOR_SHAPES, shape = anchor % ANCHOR_SHAPES;
+    const float i = (float)(FIRST + STRIDE * (place / ANCHOR_SIDE));
+    const float j = (float)(FIRST + STRIDE * (place % ANCHOR_SIDE));
+
+    if (layout == ANCHORS_WHOLE)
+        return (struct box){ i, j, extents[shape][0], extents[shape][1] };
+    return (struct box){ released_number(i, j, 4 * shape), released_number(i, j, 4 * shape + 1),
+                         released_number(i, j, 4 * shape + 2),
+                         released_number(i, j, 4 * shape + 3) };
+}
+
+int anchor_is_used(enum anchor_layout layout, int anchor)
+{
+    return box_is_inside(anchor_box(layout, anchor), FIELD_SIDE);
 }
 
 struct box anchor_move(struct box anchor, const float moves[ANCHOR_MOVES])
@@ -48,10 +69,9 @@ void anchor_moves_to(struct box anchor, struct box truth, float moves[ANCHOR_MOV
 }
 
 /* The overlaps of one anchor: label and digit, and what it is to each object so far. */
-static void assign_one(int anchor, const struct field_digit digits[FIELD_DIGITS],
+static void assign_one(struct box box, int anchor, const struct field_digit digits[FIELD_DIGITS],
                        double most[FIELD_DIGITS], int nearest[FIELD_DIGITS], struct assignment *out)
 {
-    const struct box box = anchor_box(anchor);
     double best = 0, any = 0;
 
     for (int k = 0; k < FIELD_DIGITS; k++) {
@@ -74,7 +94,8 @@ static void assign_one(int anchor, const struct field_digit digits[FIELD_DIGITS]
                                                 : ANCHOR_IGNORED;
 }
 
-void anchors_assign(const struct field_digit digits[FIELD_DIGITS], struct assignment *out)
+void anchors_assign(enum anchor_layout layout, const struct field_digit digits[FIELD_DIGITS],
+                    struct assignment *out)
 {
     double most[FIELD_DIGITS] = { 0 };
     int nearest[FIELD_DIGITS];
@@ -84,8 +105,8 @@ void anchors_assign(const struct field_digit digits[FIELD_DIGITS], struct assign
     for (int a = 0; a < ANCHORS; a++) {
         out->label[a] = ANCHOR_IGNORED;
         out->digit[a] = -1;
-        if (anchor_is_used(a))
-            assign_one(a, digits, most, nearest, out);
+        if (anchor_is_used(layout, a))
+            assign_one(anchor_box(layout, a), a, digits, most, nearest, out);
     }
     for (int k = 0; k < FIELD_DIGITS; k++) {
         if (nearest[k] >= 0) {

@@ -7,6 +7,10 @@
  * middle of what the place sees: pixel 8 + 4 k. Anchor number a is shape a % 9 of place a / 9,
  * row by row; the net gives four numbers and two scores to each, in this order. Anchors that cross
  * the border of the image are never used.
+ *
+ * The paper's released code stores nine rows, nine columns, nine heights and nine widths a place
+ * and reads them back as nine groups of four, so that rows and columns become extents, and what a
+ * place stands for depends on where it is. ANCHORS_MISREAD is this, to see what it does.
  */
 #ifndef EXAMPLES_DETECT_ANCHORS_H
 #define EXAMPLES_DETECT_ANCHORS_H
@@ -25,9 +29,14 @@ enum {
     ANCHOR_MOST_OBJECTS = 6 /* of these */
 };
 
-struct box anchor_box(int anchor);
+enum anchor_layout {
+    ANCHORS_WHOLE,
+    ANCHORS_MISREAD
+};
 
-int anchor_is_used(int anchor);
+struct box anchor_box(enum anchor_layout layout, int anchor);
+
+int anchor_is_used(enum anchor_layout layout, int anchor);
 
 /* i and j in extents of the anchor, height and width as logarithms of the ratio. */
 struct box anchor_move(struct box anchor, const float moves[ANCHOR_MOVES]);
@@ -50,7 +59,8 @@ struct assignment {
  * to each object. One that overlaps less than 0.1 with every digit, those that are to be found and
  * those that are not, is background.
  */
-void anchors_assign(const struct field_digit digits[FIELD_DIGITS], struct assignment *out);
+void anchors_assign(enum anchor_layout layout, const struct field_digit digits[FIELD_DIGITS],
+                    struct assignment *out);
 
 /*
  * Make all but ANCHOR_SAMPLED anchors ignored: up to half of objects, the rest background, those of

@@ -62,15 +62,21 @@ static int draw(const struct mean_curve *means, const struct experiment_case *ca
                                                   COLOUR_SAND };
     const struct chart chart = { .title = picture->title, .x_label = picture->x_label };
     struct chart_curve curves[MOST_CASES];
+    char names[MOST_CASES][80];
     struct picture *p = picture_new(WIDTH, HEIGHT, COLOUR_WHITE);
 
     if (p == NULL) {
         snprintf(message, (size_t)message_size, "no memory for a picture");
         return -1;
     }
-    for (size_t i = 0; i < count; i++)
-        curves[i] = (struct chart_curve){ cases[i].variant, means[i].x, means[i].y, means[i].count,
-                                          colours[i] };
+    for (size_t i = 0; i < count; i++) {
+        const char *condition = cases[i].condition;
+
+        snprintf(names[i], sizeof names[i], "%s%s%s", cases[i].variant,
+                 condition[0] != '\0' ? ", " : "", condition);
+        curves[i] =
+            (struct chart_curve){ names[i], means[i].x, means[i].y, means[i].count, colours[i] };
+    }
     chart_draw(p, 16, 16, WIDTH - 32, HEIGHT - 32, &chart, curves, count);
     const int failed = picture_write_png(p, path, message, message_size);
     picture_free(p);
