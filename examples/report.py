@@ -9,6 +9,7 @@ In a page a table stands between <!-- results: PROGRAM KIND [WORD...] --> and <!
   PROGRAM about             how it was run, when, for how long
   PROGRAM table METRIC...   a line a case: mean (standard deviation) [95 % interval]
   PROGRAM tests             the paired tests between variants
+  PROGRAM cost              operations of training and processor time
   resnet50 nets             sizes and times
   all about                 every program's command, date and time, and the sum
 """
@@ -116,6 +117,14 @@ def about(document):
             + (f", {over} of them ended by their budget" if over else "") + ".\n")
 
 
+def cost(document):
+    """Of programs whose runs give the figure "operations"."""
+    operations = sum(run["figures"]["operations"] for run in document["runs"])
+    seconds = sum(run["core_seconds"] for run in document["runs"])
+    return (f"{len(document['runs'])} runs: {operations:.1e} floating-point operations of training, "
+            f"{minutes(seconds)} of one processor core.\n")
+
+
 def about_all(results):
     rows = [[p, f"`{command_of(d)}`", d["date"][:10], str(len(d["runs"])),
              minutes(seconds_of(d))] for p, d in results.items() if p != "resnet50"]
@@ -141,7 +150,8 @@ def block(results, words):
     if program not in results:
         return "Not run.\n"
     kinds = {"table": lambda: table(results[program], rest), "tests": lambda: tests(results[program]),
-             "about": lambda: about(results[program]), "nets": lambda: nets(results[program])}
+             "about": lambda: about(results[program]), "cost": lambda: cost(results[program]),
+             "nets": lambda: nets(results[program])}
     return kinds[kind]()
 
 
