@@ -389,7 +389,7 @@ int main(int argc, char **argv)
         .metrics = metrics,
         .seeds = 5,
         .quick_seeds = 1,
-        .budget = 600,
+        .budget = 1800,
         .options = options,
         .option_count = sizeof options / sizeof options[0],
         .uses_mnist = 1,

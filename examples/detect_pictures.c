@@ -20,6 +20,8 @@ enum {
     ROW = ROW_TITLE + PANEL + GAP
 };
 
+static const float sure = 2.2f; /* log of the odds of 9 to 1 */
+
 /* Ink is grey on white, so that boxes stand out. */
 static uint32_t shade(unsigned char value)
 {
@@ -70,13 +72,13 @@ static void draw_panel(struct picture *p, int x, int y, const struct field *fiel
         if (digits[k].is_object)
             draw_box(p, inner_x, inner_y, digits[k].box, 3, COLOUR_GREEN);
     for (int k = 0; k < proposals->count; k++)
-        if (proposals->scores[k] > 0)
+        if (proposals->scores[k] > sure)
             draw_box(p, inner_x, inner_y, proposals->boxes[k], 1.5, COLOUR_ORANGE);
 }
 
 static void draw_legend(struct picture *p, double x, double y)
 {
-    static const char *const words[] = { "digit to be found", "proposed, more likely than not" };
+    static const char *const words[] = { "digit to be found", "proposed, at least 90 % sure" };
     static const uint32_t colours[] = { COLOUR_GREEN, COLOUR_ORANGE };
 
     for (int k = 0; k < 2; k++) {

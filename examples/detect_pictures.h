@@ -19,7 +19,7 @@ struct sight {
 
 /*
  * One row a net: the images which[0 .. DETECT_SHOWN) of the field, true boxes, and the proposals
- * that are more likely an object than not. 0, or -1 with the reason in message.
+ * that the net is at least 90 % sure of. 0, or -1 with the reason in message.
  */
 int detect_draw(const struct field *field, const int64_t *which, const struct sight *sights,
                 int count, const char *path, char *message, int message_size);

@@ -13,7 +13,7 @@
 enum {
     MOST_CASES = 4,
     MOST_POINTS = 400,
-    WIDTH = 760,
+    WIDTH = 920,
     HEIGHT = 420
 };
 
