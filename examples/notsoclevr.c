@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "interrupt.h"
 #include "notsoclevr_pictures.h"
 #include "notsoclevr_report.h"
 #include "options.h"
@@ -48,30 +49,6 @@ struct job {
     struct record *records;
     size_t record_count, record_room;
 };
-
-static volatile sig_atomic_t interrupts;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    interrupts++;
-}
-
-static int interrupted(void)
-{
-    return interrupts > 0;
-}
-
-/* The first Ctrl-C ends the training, and what was reached is written; a second one kills. */
-static void catch_interrupt(void)
-{
-    struct sigaction action;
-
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_interrupt;
-    action.sa_flags = (int)(SA_RESTART | SA_RESETHAND);
-    sigaction(SIGINT, &action, NULL);
-}
 
 static enum options_result read_options(struct job *job, int argc, char **argv)
 {
@@ -245,7 +222,7 @@ static int do_seeds(struct job *job, struct run *run)
     struct result *result = calloc(1, sizeof *result);
     int failed = result == NULL ? complain("results") : 0;
 
-    for (long seed = first; seed <= last && failed == 0 && !interrupted(); seed++) {
+    for (long seed = first; seed <= last && failed == 0 && !interrupt_asked(); seed++) {
         run->seed = (uint64_t)seed;
         failed = do_run(job, run, result, seed == first);
         result_free(result);
@@ -272,14 +249,14 @@ static int do_all(struct job *job)
                        .budget = job->budget,
                        .epochs = job->epochs,
                        .quiet = job->quiet,
-                       .interrupted = interrupted };
+                       .interrupted = interrupt_asked };
     int failed = 0;
 
     for (int task = 0; task < TASKS; task++) {
         for (int split = 0; split < SPLITS; split++) {
             for (int net = 0; net < NET_KINDS; net++) {
                 if (!is_wanted(job->task, ALL_TASKS, task) || !is_split_wanted(job, split) ||
-                    !is_wanted(job->net, ALL_NETS, net) || failed != 0 || interrupted())
+                    !is_wanted(job->net, ALL_NETS, net) || failed != 0 || interrupt_asked())
                     continue;
                 run.task = (enum task)task;
                 run.split = (enum split)split;
@@ -304,7 +281,7 @@ int main(int argc, char **argv)
 
     if (options != OPTIONS_OK)
         return options == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_FAILURE;
-    catch_interrupt();
+    interrupt_catch();
     int failed = open_results(&job);
     if (failed == 0)
         failed = do_all(&job);
@@ -317,7 +294,7 @@ int main(int argc, char **argv)
     free(job.records);
     if (failed != 0)
         return EXIT_FAILURE;
-    if (interrupted())
+    if (interrupt_asked())
         fputs("notsoclevr: interrupted; what was reached is above\n", stderr);
-    return interrupted() ? 128 + SIGINT : EXIT_SUCCESS;
+    return interrupt_asked() ? 128 + SIGINT : EXIT_SUCCESS;
 }
