@@ -9,7 +9,7 @@
 
 enum {
     NOTHING = -1,     /* a pixel of neither colour */
-    LEAST_OBJECT = 20 /* pixels: a quarter of a circle's 81 */
+    LEAST_OBJECT = 22 /* pixels: a quarter of a circle's 89 */
 };
 
 /* A patch while it is looked at. */

@@ -192,6 +192,29 @@ static void test_data(void)
     check(fabs(share(circles_of_red) - 0.5) < 0.064, "share of red circles", share(circles_of_red));
 }
 
+/* What is partly hidden is seen for what it is, too. */
+static void test_sight(void)
+{
+    for (int64_t i = 0; i < IMAGES; i++) {
+        struct scene scene;
+        struct sight seen[SCENE_COLOURS];
+        float image[SCENE_VALUES];
+
+        if (scene_draw_lots(SEED, i, &scene) != COORDCONV_OK)
+            exit(EXIT_FAILURE);
+        scene_paint(&scene, image);
+        objects_see(image, seen);
+        for (int c = 0; c < SCENE_COLOURS; c++) {
+            const struct scene_object *object = &scene.objects[c];
+            const double off = hypot(seen[c].x - object->x, seen[c].y - object->y);
+
+            check(seen[c].overlap == 1, "overlap of a real object", seen[c].overlap);
+            check(seen[c].shape == object->shape, "shape of a real object", seen[c].shape);
+            check(off < 1, "distance of a real object from its centre", off);
+        }
+    }
+}
+
 static void test_real(const struct objects_tally *real)
 {
     const struct objects_tally other = tally_of(SEED + 1, leave);
@@ -256,6 +279,7 @@ int main(void)
     const struct objects_tally real = tally_of(SEED, leave);
 
     test_data();
+    test_sight();
     test_real(&real);
     test_shapes();
     test_failed_nets(&real);

@@ -11,8 +11,8 @@ enum {
 
 int scene_covers(int shape, int x, int y)
 {
-    if (shape == SCENE_CIRCLE)
-        return x * x + y * y <= SCENE_REACH * SCENE_REACH;
+    if (shape == SCENE_CIRCLE) /* a quarter of a pixel more than the reach, or it has spikes */
+        return 4 * (x * x + y * y) <= 2 * SCENE_REACH * (2 * SCENE_REACH + 1);
     return x >= -SCENE_REACH && x <= SCENE_REACH && y >= -SCENE_REACH && y <= SCENE_REACH;
 }
 
