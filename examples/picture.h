@@ -58,6 +58,10 @@ void picture_heat(struct picture *p, int x, int y, int cell, int rows, int colum
 /* The colour picture_heat() gives a value whose place between low and high is t. */
 uint32_t picture_heat_colour(double t);
 
+/* Read a PNG, or a PPM of bytes (P6); what is transparent shows white. NULL with the reason in
+ * message. */
+struct picture *picture_read(const char *path, char *message, int message_size);
+
 /* 0, or -1 with the reason in message. */
 int picture_write_png(const struct picture *p, const char *path, char *message, int message_size);
 

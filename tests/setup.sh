@@ -12,7 +12,7 @@ python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 
 build_packages='gcc libc6-dev meson ninja-build pkg-config libpthreadpool-dev libjansson-dev
-  libpng-dev'
+  libpng-dev zlib1g-dev'
 test_packages='g++ cmake libcmocka-dev python3-numpy python3-cffi abigail-tools
   doxygen mandoc libdlpack-dev clang libclang-rt-dev'
 
@@ -47,7 +47,7 @@ need_packages()
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         say "no apt here; these must be installed, under their Debian names:" "$@"
         say "that is: a C11 compiler, Meson 0.64 or newer, Ninja, pkg-config and, with" \
-            "headers, pthreadpool, jansson, libpng; for the tests also a C++17 compiler," \
+            "headers, pthreadpool, jansson, libpng, zlib; for the tests also a C++17 compiler," \
             "CMake, cmocka, NumPy, cffi, libabigail, Doxygen, mandoc, DLPack's header, and" \
             "clang with libFuzzer"
         return 0

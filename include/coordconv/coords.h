@@ -45,7 +45,7 @@ COORDCONV_API int32_t coordconv_coords_channels(uint32_t flags);
  * caller owns. Element (channel c, row i, column j) goes to
  * dst[c * channel_stride + i * row_stride + j * column_stride], so planar
  * (NCHW) and interleaved (NHWC) images are both reached. This library's own way only: for a
- * grid, a frame or a convention see coordconv_append() with COORDCONV_PARTS_COORDS. Since 0.1.
+ * grid, a frame, signals or volumes see coordconv_coords_write(). Since 0.1.
  *
  * height, width: 1 .. 2^31 - 1. Strides in elements; the caller answers for
  * the room behind dst.
@@ -102,6 +102,8 @@ typedef struct coordconv_grid_desc {
  * zero: the image is the whole. Places outside the larger image are possible
  * and go on beyond low and high.
  *
+ * Of a volume, slice k stands at z + k step_z of `depth`; a signal has x, step_x and width alone.
+ *
  * A tile of 100 rows from row 300 on of an image of 1080: y = 300, height = 1080.
  * The image mirrored left to right: x = width - 1, step_x = -1.
  * A picture of 640 x 360 in the middle of a letterbox of 640 x 640, for
@@ -112,7 +114,38 @@ typedef struct coordconv_frame_desc {
     double y, x;           /* of the first sample; within -2^31 .. 2^31 */
     double step_y, step_x; /* within -2^31 .. 2^31; 0: 1; negative: mirrored */
     int64_t height, width; /* of the larger image, up to 2^31 - 1; 0: of this one */
+    double z, step_z;      /* likewise, of volumes; else 0 */
+    int64_t depth;         /* likewise */
 } coordconv_frame_desc;
+
+/** Coordinate channels of a signal, an image or a volume, and where to write them. */
+typedef struct coordconv_coords_desc {
+    uint32_t struct_size; /* sizeof the struct */
+    uint32_t coords;      /* COORDCONV_COORDS_*, written in the order x, y, z, radius; of signals x
+                           * and the radius, which is that of x; with _Z of volumes, whose radius is
+                           * that of all three axes; no default */
+    int64_t depth, height, width; /* 1 .. 2^31 - 1; depth 0: an image; height 0, too: a signal */
+    int64_t channel_stride, slice_stride, row_stride, column_stride; /* in elements; all 0: planes
+                                                                      * without gaps */
+    const coordconv_grid_desc *grid;   /* default NULL: this library's own; of volumes not
+                                        * COORDCONV_SAMPLING_SWAPPED */
+    const coordconv_frame_desc *frame; /* default NULL: the canvas is the whole */
+} coordconv_coords_desc;
+
+/**
+ * Write the coordinate channels that a convolution of signals, images or volumes sees
+ * (coordconv_conv1d_desc, coordconv_conv2d_desc, coordconv_conv3d_desc), by any grid and frame,
+ * into float memory the caller owns. Element (channel c, slice k, row i, column j) goes to
+ * dst[c * channel_stride + k * slice_stride + i * row_stride + j * column_stride]. Since 0.1.
+ *
+ * For channels in another order write them one by one. The caller answers for the room behind
+ * dst. Each value is computed in double and rounded once.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (dst NULL, a field out of range) or
+ * COORDCONV_ERR_ABI; then dst is untouched.
+ */
+COORDCONV_API coordconv_status coordconv_coords_write(const coordconv_coords_desc *desc,
+                                                      float *dst);
 
 /** A published way of making coordinate channels. */
 typedef struct coordconv_convention_desc {

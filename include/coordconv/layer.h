@@ -108,8 +108,7 @@ COORDCONV_API coordconv_status coordconv_conv1d_new(coordconv_context *context,
  * A convolution of volumes: [N, D, H, W, C] to [N, OD, OH, OW, O], each extent as of
  * coordconv_conv2d_desc. The coordinates are x along W, y along H and z along D, channels in the
  * order data, x, y, z, radius; the radius is sqrt(x^2 + y^2 + z^2), of all three whichever of them
- * are channels, and likewise in its other ways of a grid. Frames do not reach volumes: each is the
- * whole.
+ * are channels, and likewise in its other ways of a grid.
  */
 typedef struct coordconv_conv3d_desc {
     uint32_t struct_size; /* sizeof the struct */

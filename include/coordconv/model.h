@@ -76,6 +76,9 @@ COORDCONV_API coordconv_value coordconv_model_sigmoid(coordconv_model *model, co
 /** Hyperbolic tangent. Since 0.1. */
 COORDCONV_API coordconv_value coordconv_model_tanh(coordconv_model *model, coordconv_value x);
 
+/** e^x; infinite above 88.7. Since 0.1. */
+COORDCONV_API coordconv_value coordconv_model_exp(coordconv_model *model, coordconv_value x);
+
 /** factor * x. Since 0.1. */
 COORDCONV_API coordconv_value coordconv_model_scale(coordconv_model *model, coordconv_value x,
                                                     double factor);
@@ -146,6 +149,30 @@ COORDCONV_API coordconv_value coordconv_model_global_avg_pool(coordconv_model *m
 COORDCONV_API coordconv_value coordconv_model_global_sum_pool(coordconv_model *model,
                                                               coordconv_value x);
 
+/** Where the values of a larger image come from. */
+enum {
+    COORDCONV_UPSAMPLE_NEAREST = 0, /* pixel (i, j) becomes factor[0] x factor[1] pixels */
+    COORDCONV_UPSAMPLE_BILINEAR = 1 /* four pixels, by how near they are; past the edge, the edge */
+};
+
+/** How an image is made larger. */
+typedef struct coordconv_upsample2d_desc {
+    uint32_t struct_size; /* sizeof the struct */
+    int32_t factor[2];    /* of rows, of columns, 1 .. 1024; no default */
+    int32_t mode;         /* COORDCONV_UPSAMPLE_*; default nearest */
+    int32_t
+        align_corners; /* bilinear: 1: the corners' pixels lie on each other; default 0: edges */
+    uint32_t reserved; /* 0 */
+} coordconv_upsample2d_desc;
+
+/**
+ * [N, H, W, C] to [N, H factor[0], W factor[1], C]. Output row o is at row (o + 1/2) / factor - 1/2
+ * of the input, or, corners aligned, at o (H - 1) / (H factor - 1); columns likewise: as PyTorch's
+ * interpolate with and without align_corners. A frame (plan.h) goes with it. Since 0.1.
+ */
+COORDCONV_API coordconv_value coordconv_model_upsample2d(coordconv_model *model, coordconv_value x,
+                                                         const coordconv_upsample2d_desc *desc);
+
 /** Mean over all elements of (x - target)^2: a scalar. The target gets no gradient. Since 0.1. */
 COORDCONV_API coordconv_value coordconv_model_mse(coordconv_model *model, coordconv_value x,
                                                   coordconv_value target);
@@ -169,6 +196,58 @@ COORDCONV_API coordconv_value coordconv_model_softmax_cross_entropy(coordconv_mo
 COORDCONV_API coordconv_value coordconv_model_sigmoid_cross_entropy(coordconv_model *model,
                                                                     coordconv_value logits,
                                                                     coordconv_value target);
+
+/** What a loss makes of a value x and its target t. */
+enum {
+    COORDCONV_LOSS_MSE = 1,       /* (x - t)^2 */
+    COORDCONV_LOSS_L1 = 2,        /* |x - t|; the gradient at 0 is 0 */
+    COORDCONV_LOSS_SMOOTH_L1 = 3, /* d = |x - t|: d^2 / (2 beta) below beta, else d - beta / 2 */
+    COORDCONV_LOSS_ROBUST_L1 = 4, /* d^2 / beta below beta, else d: its slope jumps there, 2 to 1 */
+    COORDCONV_LOSS_SIGMOID_CROSS_ENTROPY = 5, /* as the function of that name */
+    COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY = 6  /* as the function of that name, of samples */
+};
+
+/** What becomes of the losses of elements, or of samples. */
+enum {
+    COORDCONV_REDUCE_MEAN = 0, /* their sum, each times its weight, over the sum of the weights */
+    COORDCONV_REDUCE_SUM = 1   /* their sum, each times its weight */
+};
+
+/** A loss with everything that can be said of it. */
+typedef struct coordconv_loss_desc {
+    uint32_t struct_size;   /* sizeof the struct */
+    int32_t kind;           /* COORDCONV_LOSS_*; no default */
+    int32_t reduction;      /* COORDCONV_REDUCE_*; default the mean */
+    int32_t weighted;       /* 1: weight is heeded; default 0: all weigh 1 */
+    coordconv_value weight; /* float32, of the shape of x, for softmax [N]; 0 unless weighted */
+    int32_t ignore; /* softmax, labels: 1: a sample of a label below 0 weighs 0; default 0 */
+    double beta;    /* smooth and robust L1: above 0; default 1 */
+} coordconv_loss_desc;
+
+/**
+ * A loss: a scalar. x and target as in coordconv_model_mse() and those beside it, which are this
+ * with the mean and without weights. Target and weight get no gradient. Where the weights add up
+ * to 0 the mean and its gradients are 0. Of a softmax, a sample that weighs 0 is not looked at;
+ * the other kinds multiply by the weight, so values there have to be finite. Since 0.1.
+ *
+ * With beta 1 the smooth form is PyTorch's smooth_l1_loss, times beta its huber_loss; the robust
+ * form is |d| where |d| > 1, else d^2.
+ */
+COORDCONV_API coordconv_value coordconv_model_loss(coordconv_model *model, coordconv_value x,
+                                                   coordconv_value target,
+                                                   const coordconv_loss_desc *desc);
+
+/**
+ * Kullback-Leibler divergence of normal distributions from the standard normal one, summed over
+ * all axes but the first and averaged over the batch: the scalar
+ *   sum over all elements of (mean^2 + exp(log_variance) - 1 - log_variance) / 2, over N.
+ * The two have the same shape, and both get gradients (Kingma, Welling 2014). A sample of the
+ * distribution is mean + exp(log_variance / 2) * noise, noise an input filled by
+ * coordconv_tensor_normal(). Since 0.1.
+ */
+COORDCONV_API coordconv_value coordconv_model_gaussian_kl(coordconv_model *model,
+                                                          coordconv_value mean,
+                                                          coordconv_value log_variance);
 
 /** Number of different layers applied; 0 for NULL. Since 0.1. */
 COORDCONV_API int32_t coordconv_model_layer_count(const coordconv_model *model);

@@ -105,10 +105,10 @@ COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const c
 /**
  * Say where the images of an input lie in larger ones (coordconv_frame_desc): crops, tiles,
  * letterboxed or mirrored images, of which CoordConvs see the true places. The frames are copied
- * and hold for all runs until they are set again. input: the name of an input of images, or of
- * signals [N, L, C], which are images of one row. frames: one for each image of its batch, or one
- * (count 1) for all; each has its struct_size, all the same. NULL (count 0): each image is the
- * whole, as at first. Since 0.1.
+ * and hold for all runs until they are set again. input: the name of an input of images, of
+ * signals [N, L, C], which are images of one row, or of volumes [N, D, H, W, C], whose frames have
+ * a z, too. frames: one for each image of its batch, or one (count 1) for all; each has its
+ * struct_size, all the same. NULL (count 0): each image is the whole, as at first. Since 0.1.
  *
  * A frame goes through the graph. Let a layer or pooling have, along an axis, kernel k, stride s
  * and dilation d, pads p before this image and P before the larger one (they differ with

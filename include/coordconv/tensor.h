@@ -156,6 +156,30 @@ COORDCONV_API coordconv_status coordconv_tensor_init(coordconv_tensor *tensor, i
                                                      uint64_t seed);
 
 /**
+ * Fill a float tensor with independent normal numbers, from the generator of
+ * coordconv_tensor_init(): element i, counted row-major, depends on seed, stream and i alone.
+ * stream tells apart what is drawn from one seed, for example the step of a training; nothing
+ * drawn here is drawn for initial weights or permutations. Since 0.1.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, a mean or deviation that is not finite, a
+ * deviation below 0) or COORDCONV_ERR_DTYPE (neither F32 nor F64).
+ */
+COORDCONV_API coordconv_status coordconv_tensor_normal(coordconv_tensor *tensor, double mean,
+                                                       double deviation, uint64_t seed,
+                                                       uint64_t stream);
+
+/**
+ * Fill a float tensor with numbers uniform between low and high, never either of the two before
+ * they are rounded to the tensor's type. Otherwise as coordconv_tensor_normal(), whose numbers
+ * have nothing to do with these. Since 0.1.
+ *
+ * Returns as coordconv_tensor_normal; COORDCONV_ERR_INVALID for low > high.
+ */
+COORDCONV_API coordconv_status coordconv_tensor_uniform(coordconv_tensor *tensor, double low,
+                                                        double high, uint64_t seed,
+                                                        uint64_t stream);
+
+/**
  * Write a random permutation of 0 .. count - 1 to out (Fisher-Yates over
  * Philox4x32-10): the same order on every platform. stream tells apart the
  * permutations drawn from one seed, for example the epoch. Since 0.1.

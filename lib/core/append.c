@@ -31,12 +31,12 @@ static double largest(double a, double b)
 /* Where a sample is seen from the camera's axis. */
 static double from_center_x(const struct cconv_append *a, double column)
 {
-    return a->place.x + column * a->place.step_x - a->center_x;
+    return a->place.first[CCONV_X] + column * a->place.step[CCONV_X] - a->center_x;
 }
 
 static double from_center_y(const struct cconv_append *a, double row)
 {
-    return a->place.y + row * a->place.step_y - a->center_y;
+    return a->place.first[CCONV_Y] + row * a->place.step[CCONV_Y] - a->center_y;
 }
 
 static double phase(const coordconv_channel *c, double x, double y)
@@ -49,6 +49,7 @@ static double value_of_place(const struct cconv_append *a, const coordconv_chann
 {
     const double x = cconv_axis_value(&a->along_x, column);
     const double y = cconv_axis_value(&a->along_y, row);
+    const double at[] = { y, x };
 
     switch (c->kind) {
     case COORDCONV_CHANNEL_X:
@@ -59,13 +60,13 @@ static double value_of_place(const struct cconv_append *a, const coordconv_chann
         return x == 0 && y == 0 ? 0 : atan2(y, x);
     case COORDCONV_CHANNEL_LOG_RADIUS:
         return log(
-            largest(cconv_radius_value(&a->grid, x, y, a->most), c->a != 0 ? c->a : 1.0 / 1024));
+            largest(cconv_radius_value(&a->grid, 2, at, a->most), c->a != 0 ? c->a : 1.0 / 1024));
     case COORDCONV_CHANNEL_SINE:
         return sin(phase(c, x, y));
     case COORDCONV_CHANNEL_COSINE:
         return cos(phase(c, x, y));
     default:
-        return cconv_radius_value(&a->grid, x, y, a->most);
+        return cconv_radius_value(&a->grid, 2, at, a->most);
     }
 }
 

@@ -12,6 +12,8 @@
 #include "base/report.h"
 
 #define WHAT          "append"
+
+#define STRIDES       ": channel, row, column stride %" PRId64 ", %" PRId64 ", %" PRId64
 #define MOST_CHANNELS 1024
 #define LIMIT         0x1p31
 
@@ -41,9 +43,8 @@ static coordconv_status check_kind(const struct cconv_log *log, const coordconv_
         status = cconv_check_range(log, WHAT, "width", p->width, 1, INT32_MAX);
     if (status == COORDCONV_OK && p->dtype != COORDCONV_U8 && p->dtype != COORDCONV_F32)
         status = cconv_fail(log, COORDCONV_ERR_DTYPE,
-                            WHAT ": dtype %" PRId32 " of the pixels, expected COORDCONV_U8 (%d) or "
-                                 "COORDCONV_F32 (%d)",
-                            p->dtype, COORDCONV_U8, COORDCONV_F32);
+                            WHAT ": dtype %" PRId32 " of the pixels, expected %d or %d", p->dtype,
+                            COORDCONV_U8, COORDCONV_F32);
     return status;
 }
 
@@ -82,9 +83,7 @@ static coordconv_status check_strides(const struct cconv_log *log, const coordco
                           WHAT ": the pixels take %zu bytes, there are %zu", all, p->bytes);
     if (p->bytes != 0 && p->row_stride < 0)
         return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          WHAT ": bytes is %zu, but the rows begin before data (row_stride %" PRId64
-                               ")",
-                          p->bytes, p->row_stride);
+                          WHAT ": bytes is %zu, but rows begin before data", p->bytes);
     a->row_stride = p->row_stride < 0 ? -(int64_t)row_stride : (int64_t)row_stride;
     a->plane_stride = planes > 1 ? (int64_t)plane_stride : 0;
     return COORDCONV_OK;
@@ -157,8 +156,8 @@ static coordconv_status read_scales(const struct cconv_log *log, const coordconv
     for (size_t c = 0; c < CCONV_MOST_DATA; c++) {
         if (!isfinite(d->mean[c]) || !isfinite(d->scale[c]))
             return cconv_fail(log, COORDCONV_ERR_INVALID,
-                              WHAT ": mean[%zu] is %g, scale[%zu] is %g, expected finite values", c,
-                              (double)d->mean[c], c, (double)d->scale[c]);
+                              WHAT ": mean[%zu] is %g, scale[%zu] is %g", c, (double)d->mean[c], c,
+                              (double)d->scale[c]);
         u->mean[c] = d->mean[c];
         u->scale[c] = d->scale[c] != 0 ? d->scale[c] : 1;
     }
@@ -265,16 +264,17 @@ static coordconv_status read_list(const struct cconv_log *log, const coordconv_a
 static coordconv_status read_places(const struct cconv_log *log, const coordconv_append_desc *d,
                                     const coordconv_grid_desc *grid, struct cconv_append *a)
 {
+    const int64_t extent[CCONV_AXES] = { (int64_t)a->height, (int64_t)a->width, 1 };
     coordconv_status status = cconv_grid_read(log, WHAT, grid, &a->grid);
 
+    a->place = cconv_place_whole(extent);
     if (status == COORDCONV_OK)
-        status =
-            cconv_place_read(log, WHAT, d->frame, (int64_t)a->height, (int64_t)a->width, &a->place);
+        status = cconv_place_read(log, WHAT, d->frame, 0, &a->place);
     if (status != COORDCONV_OK)
         return status;
-    a->along_y = cconv_axis_y(&a->grid, &a->place);
-    a->along_x = cconv_axis_x(&a->grid, &a->place);
-    a->most = cconv_radius_most(&a->grid, &a->place);
+    a->along_y = cconv_axis(&a->grid, &a->place, CCONV_Y);
+    a->along_x = cconv_axis(&a->grid, &a->place, CCONV_X);
+    a->most = cconv_radius_most(&a->grid, 2, &a->place);
     a->center_y = d->center_y;
     a->center_x = d->center_x;
     a->focal_y = d->focal_y;
@@ -341,11 +341,9 @@ static coordconv_status check_result(const struct cconv_log *log, const struct c
     sort(e);
     for (int i = 0; i < 3; i++) {
         if (e[i].count > 1 && e[i].stride <= last)
-            return cconv_fail(
-                log, COORDCONV_ERR_SHAPE,
-                WHAT ": channel_stride %" PRId64 ", row_stride %" PRId64 ", column_stride %" PRId64
-                     " let %zu channels of %zux%zu overlap",
-                a->to_channel, a->to_row, a->to_column, channels, a->height, a->width);
+            return cconv_fail(log, COORDCONV_ERR_SHAPE,
+                              WHAT STRIDES ": %zu channels of %zux%zu overlap", a->to_channel,
+                              a->to_row, a->to_column, channels, a->height, a->width);
         last = cconv_size_add(last, cconv_size_mul(e[i].stride, e[i].count - 1));
     }
     if (last >= count || last > PTRDIFF_MAX / sizeof(float))
@@ -364,9 +362,7 @@ static coordconv_status read_result(const struct cconv_log *log, const coordconv
         return cconv_fail(log, COORDCONV_ERR_INVALID, WHAT ": dst is %s",
                           dst == NULL ? "NULL" : "no multiple of 4");
     if (d->channel_stride < 0 || d->row_stride < 0 || d->column_stride < 0)
-        return cconv_fail(log, COORDCONV_ERR_SHAPE,
-                          WHAT ": channel_stride %" PRId64 ", row_stride %" PRId64
-                               ", column_stride %" PRId64 ", expected none below 0",
+        return cconv_fail(log, COORDCONV_ERR_SHAPE, WHAT STRIDES ": one is below 0",
                           d->channel_stride, d->row_stride, d->column_stride);
     a->dst = dst;
     a->to_channel = d->channel_stride;

@@ -53,23 +53,43 @@ struct cconv_grid {
     int32_t sampling, radius, single;
 };
 
-/* A coordconv_frame_desc, likewise. */
+/* Axes as they are numbered here; a signal has x alone, an image no z. */
+enum {
+    CCONV_Y = 0,
+    CCONV_X = 1,
+    CCONV_Z = 2,
+    CCONV_AXES = 3
+};
+
+/* A coordconv_frame_desc, likewise, of y, x and z: sample k of an axis stands at sample
+ * first + k step of the larger image. What an image does not have is the whole of one sample. */
 struct cconv_place {
-    double y, x, step_y, step_x;
-    int64_t height, width;
+    double first[CCONV_AXES], step[CCONV_AXES];
+    int64_t extent[CCONV_AXES]; /* of the larger image */
 };
 
 /* desc NULL: this library's own way. `what` begins the message of a failure. */
 coordconv_status cconv_grid_read(const struct cconv_log *log, const char *what,
                                  const coordconv_grid_desc *desc, struct cconv_grid *out);
 
-/* desc NULL: the image, of extents in 1 .. 2^31 - 1, is the whole. */
-coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
-                                  const coordconv_frame_desc *desc, int64_t height, int64_t width,
-                                  struct cconv_place *out);
+/* The grid that flags and a descriptor, which may be NULL, ask for, on so many axes. */
+coordconv_status cconv_grid_of(const struct cconv_log *log, const char *what, int32_t axes,
+                               uint32_t coords, const coordconv_grid_desc *desc,
+                               struct cconv_grid *out);
 
-struct cconv_axis cconv_axis_y(const struct cconv_grid *grid, const struct cconv_place *place);
-struct cconv_axis cconv_axis_x(const struct cconv_grid *grid, const struct cconv_place *place);
+/* An image of these extents, y, x, z, each in 1 .. 2^31 - 1, that is the whole. */
+struct cconv_place cconv_place_whole(const int64_t extent[CCONV_AXES]);
+int cconv_place_same(const struct cconv_place *a, const struct cconv_place *b);
+
+/* *place: the image is the whole, and is changed to what desc says; the z of a desc is refused
+ * where has_z is 0. */
+coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
+                                  const coordconv_frame_desc *desc, int has_z,
+                                  struct cconv_place *place);
+
+/* COORDCONV_SAMPLING_SWAPPED is for y and x. */
+struct cconv_axis cconv_axis(const struct cconv_grid *grid, const struct cconv_place *place,
+                             int axis);
 
 /* For an aligned axis from -1 to 1 without a frame the bits of cconv_coords_axis. Samples at the
  * same place have the same bits in every frame, where places are exact in double. */
@@ -78,8 +98,10 @@ double cconv_axis_value(const struct cconv_axis *axis, double k);
 /* From one sample to the next. */
 double cconv_axis_slope(const struct cconv_axis *axis);
 
-/* The radius at x, y; most: what cconv_radius_most said. */
-double cconv_radius_value(const struct cconv_grid *grid, double x, double y, double most);
+/* The radius where y, x and z have these values, as far as there are so many axes (1: x alone);
+ * most: what cconv_radius_most said. */
+double cconv_radius_value(const struct cconv_grid *grid, int axes, const double *value,
+                          double most);
 
 /* A value as the radius takes it: less its centre, in 0 .. 1 where the radius is centred. The
  * radius is the square root of the sum of two squares of these, divided by the divisor. */
@@ -87,6 +109,29 @@ double cconv_radius_part(const struct cconv_grid *grid, double value);
 double cconv_radius_divisor(const struct cconv_grid *grid, double most);
 
 /* Largest plain radius of the larger image; looked at by COORDCONV_RADIUS_NORMALIZED alone. */
-double cconv_radius_most(const struct cconv_grid *grid, const struct cconv_place *place);
+double cconv_radius_most(const struct cconv_grid *grid, int axes, const struct cconv_place *place);
+
+/* ---- channels (coords_write.c) ---- */
+
+/* What the channels of a signal, an image or a volume show: x, y, z, radius, as far as wanted. */
+struct cconv_channels {
+    uint32_t coords; /* COORDCONV_COORDS_* */
+    int32_t axes;    /* 1 .. 3 */
+    struct cconv_grid grid;
+    struct cconv_place place;
+    int64_t extent[CCONV_AXES]; /* y, x, z */
+};
+
+/* Elements from one value to the next. */
+struct cconv_channel_strides {
+    int64_t channel, slice, row, column;
+};
+
+/* Number of channels; less than 1 where flags are unknown or there are none. */
+int32_t cconv_coords_count(int32_t axes, uint32_t flags);
+
+/* Write rows first .. last - 1, those of all slices counted, to `to`, where row 0 begins. */
+void cconv_channels_write(const struct cconv_channels *c, int64_t first, int64_t last,
+                          const struct cconv_channel_strides *s, cconv_real *to);
 
 #endif /* CCONV_CORE_COORDS_H */

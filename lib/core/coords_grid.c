@@ -83,42 +83,87 @@ coordconv_status cconv_grid_read(const struct cconv_log *log, const char *what,
     return COORDCONV_OK;
 }
 
-static coordconv_status check_frame(const struct cconv_log *log, const char *what,
-                                    const coordconv_frame_desc *d)
+coordconv_status cconv_grid_of(const struct cconv_log *log, const char *what, int32_t axes,
+                               uint32_t coords, const coordconv_grid_desc *desc,
+                               struct cconv_grid *out)
 {
-    static const char names[][13] = { "frame y", "frame x", "frame step_y", "frame step_x" };
-    const double numbers[] = { d->y, d->x, d->step_y, d->step_x };
-    coordconv_status status = cconv_check_range(log, what, "frame height", d->height, 0, INT32_MAX);
+    const coordconv_status st = cconv_grid_read(log, what, desc, out);
+
+    if (st == COORDCONV_OK && axes == 3 && out->sampling == COORDCONV_SAMPLING_SWAPPED)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: sampling %d swaps two axes, of three",
+                          what, (int)out->sampling);
+    if (st != COORDCONV_OK || (coords & COORDCONV_COORDS_PIXEL) == 0)
+        return st;
+    if ((out->sampling != COORDCONV_SAMPLING_ALIGNED &&
+         out->sampling != COORDCONV_SAMPLING_PIXEL) ||
+        out->radius == COORDCONV_RADIUS_CENTERED)
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "%s: coords in pixels, but grid sampling %d, radius %d", what,
+                          (int)out->sampling, (int)out->radius);
+    out->sampling = COORDCONV_SAMPLING_PIXEL;
+    return COORDCONV_OK;
+}
+
+struct cconv_place cconv_place_whole(const int64_t extent[CCONV_AXES])
+{
+    struct cconv_place p = { .step = { 1, 1, 1 } };
+
+    memcpy(p.extent, extent, sizeof p.extent);
+    return p;
+}
+
+int cconv_place_same(const struct cconv_place *a, const struct cconv_place *b)
+{
+    int same = 1;
+
+    for (int i = 0; i < CCONV_AXES; i++)
+        same &=
+            a->first[i] == b->first[i] && a->step[i] == b->step[i] && a->extent[i] == b->extent[i];
+    return same;
+}
+
+/* What is said of an axis; 0 leaves the whole's step and extent. */
+static coordconv_status read_axis(const struct cconv_log *log, const char *what, int axis,
+                                  const struct cconv_place *said, struct cconv_place *place)
+{
+    static const char names[CCONV_AXES][3][13] = { { "frame y", "frame step_y", "frame height" },
+                                                   { "frame x", "frame step_x", "frame width" },
+                                                   { "frame z", "frame step_z", "frame depth" } };
+    const double first = said->first[axis], step = said->step[axis];
+    const int64_t extent = said->extent[axis];
+    coordconv_status status = cconv_check_range(log, what, names[axis][2], extent, 0, INT32_MAX);
 
     if (status == COORDCONV_OK)
-        status = cconv_check_range(log, what, "frame width", d->width, 0, INT32_MAX);
-    for (size_t i = 0; i < CCONV_COUNT(numbers) && status == COORDCONV_OK; i++)
-        status = check_number(log, what, names[i], numbers[i]);
+        status = check_number(log, what, names[axis][0], first);
+    if (status == COORDCONV_OK)
+        status = check_number(log, what, names[axis][1], step);
+    place->first[axis] = first;
+    place->step[axis] = step != 0 ? step : place->step[axis];
+    place->extent[axis] = extent != 0 ? extent : place->extent[axis];
     return status;
 }
 
 coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
-                                  const coordconv_frame_desc *desc, int64_t height, int64_t width,
-                                  struct cconv_place *out)
+                                  const coordconv_frame_desc *desc, int has_z,
+                                  struct cconv_place *place)
 {
     coordconv_frame_desc d = { .struct_size = 0 };
+    struct cconv_place said, got = *place;
     coordconv_status status = COORDCONV_OK;
 
-    assert(height >= 1 && height <= INT32_MAX && width >= 1 && width <= INT32_MAX);
     if (desc != NULL)
         status = cconv_desc_read(log, "frame", desc, CCONV_DESC_END(coordconv_frame_desc, width),
                                  sizeof d, &d);
+    if (!has_z && (d.z != 0 || d.step_z != 0 || d.depth != 0))
+        status = cconv_fail(log, COORDCONV_ERR_INVALID, "%s: frame z where there is none", what);
+    said = (struct cconv_place){ { d.y, d.x, d.z },
+                                 { d.step_y, d.step_x, d.step_z },
+                                 { d.height, d.width, d.depth } };
+    for (int i = 0; i < CCONV_AXES && status == COORDCONV_OK; i++)
+        status = read_axis(log, what, i, &said, &got);
     if (status == COORDCONV_OK)
-        status = check_frame(log, what, &d);
-    if (status != COORDCONV_OK)
-        return status;
-    *out = (struct cconv_place){ .y = d.y,
-                                 .x = d.x,
-                                 .step_y = d.step_y != 0 ? d.step_y : 1,
-                                 .step_x = d.step_x != 0 ? d.step_x : 1,
-                                 .height = d.height != 0 ? d.height : height,
-                                 .width = d.width != 0 ? d.width : width };
-    return COORDCONV_OK;
+        *place = got;
+    return status;
 }
 
 /* ---- axes ---- */
@@ -129,9 +174,11 @@ static struct cconv_axis constant_axis(double value)
     return (struct cconv_axis){ .low = value, .high = value, .length = 1, .first = 0, .step = 0 };
 }
 
-static struct cconv_axis axis(const struct cconv_grid *g, double first, double step, double n,
-                              double other)
+struct cconv_axis cconv_axis(const struct cconv_grid *g, const struct cconv_place *place, int axis)
 {
+    const double n = (double)place->extent[axis], first = place->first[axis];
+    const double step = place->step[axis];
+    const int other = axis == CCONV_Y ? CCONV_X : CCONV_Y;
     struct cconv_axis a = {
         .low = g->low, .high = g->high, .length = n, .first = first, .step = step
     };
@@ -150,21 +197,12 @@ static struct cconv_axis axis(const struct cconv_grid *g, double first, double s
         a.length = 1;
         return a;
     default:
-        a.length = (g->sampling == COORDCONV_SAMPLING_SWAPPED ? other : n) - 1;
+        a.length =
+            (g->sampling == COORDCONV_SAMPLING_SWAPPED ? (double)place->extent[other] : n) - 1;
     }
     if (a.length > 0)
         return a;
     return constant_axis(g->single == COORDCONV_SINGLE_LOW ? g->low : (g->low + g->high) / 2);
-}
-
-struct cconv_axis cconv_axis_y(const struct cconv_grid *grid, const struct cconv_place *place)
-{
-    return axis(grid, place->y, place->step_y, (double)place->height, (double)place->width);
-}
-
-struct cconv_axis cconv_axis_x(const struct cconv_grid *grid, const struct cconv_place *place)
-{
-    return axis(grid, place->x, place->step_x, (double)place->width, (double)place->height);
 }
 
 /* One quotient of two numbers that are exact where low and high are small integers: mirror images
@@ -198,11 +236,27 @@ double cconv_radius_divisor(const struct cconv_grid *grid, double most)
     return grid->radius == COORDCONV_RADIUS_NORMALIZED && most > 0 ? most : 1;
 }
 
-double cconv_radius_value(const struct cconv_grid *grid, double x, double y, double most)
+/* The first of so many axes, and the one behind the last. */
+static int first_axis(int axes)
 {
-    const double of_x = cconv_radius_part(grid, x), of_y = cconv_radius_part(grid, y);
+    return axes == 1 ? CCONV_X : CCONV_Y;
+}
 
-    return sqrt(of_x * of_x + of_y * of_y) / cconv_radius_divisor(grid, most);
+static int last_axis(int axes)
+{
+    return axes == 1 ? CCONV_X + 1 : axes;
+}
+
+double cconv_radius_value(const struct cconv_grid *grid, int axes, const double *value, double most)
+{
+    double squares = 0;
+
+    for (int i = first_axis(axes); i < last_axis(axes); i++) {
+        const double v = cconv_radius_part(grid, value[i]);
+
+        squares += v * v;
+    }
+    return sqrt(squares) / cconv_radius_divisor(grid, most);
 }
 
 /* Largest absolute value on an axis of n samples: it is at one of its ends. */
@@ -211,17 +265,18 @@ static double most_of_axis(const struct cconv_axis *a, int64_t n)
     return fmax(fabs(cconv_axis_value(a, 0)), fabs(cconv_axis_value(a, (double)(n - 1))));
 }
 
-double cconv_radius_most(const struct cconv_grid *grid, const struct cconv_place *place)
+double cconv_radius_most(const struct cconv_grid *grid, int axes, const struct cconv_place *place)
 {
-    const struct cconv_place whole = {
-        .step_y = 1, .step_x = 1, .height = place->height, .width = place->width
-    };
-    const struct cconv_axis along_y = cconv_axis_y(grid, &whole);
-    const struct cconv_axis along_x = cconv_axis_x(grid, &whole);
-    const double y = most_of_axis(&along_y, place->height);
-    const double x = most_of_axis(&along_x, place->width);
+    const struct cconv_place whole = cconv_place_whole(place->extent);
+    double squares = 0;
 
-    return sqrt(x * x + y * y);
+    for (int i = first_axis(axes); i < last_axis(axes); i++) {
+        const struct cconv_axis a = cconv_axis(grid, &whole, i);
+        const double most = most_of_axis(&a, whole.extent[i]);
+
+        squares += most * most;
+    }
+    return sqrt(squares);
 }
 
 /* ---- conventions ---- */

@@ -11,14 +11,16 @@
 #include "base/random.h"
 #include "core/tensor.h"
 
-/* Permutations draw from the upper half of the counters, tensors from the
- * lower: one seed may serve for both. */
+/* Permutations draw from the upper half of the counters, normal and uniform numbers from quarters
+ * of the lower, initial weights from its beginning: one seed may serve for all. */
 #define PERMUTATION_INDEX (UINT64_C(1) << 63)
+#define NORMAL_INDEX      (UINT64_C(1) << 62)
+#define UNIFORM_INDEX     (UINT64_C(1) << 61)
 
 struct draw {
     double (*deviate)(uint64_t seed, uint64_t stream, uint64_t index);
-    double scale;
-    uint64_t seed, stream;
+    double scale, offset;
+    uint64_t seed, stream, first; /* index of element 0 */
 };
 
 static double symmetric_uniform(uint64_t seed, uint64_t stream, uint64_t index)
@@ -42,7 +44,9 @@ static void draw_elements(coordconv_tensor *tensor, const struct draw *draw)
     int64_t at = 0;
 
     for (uint64_t i = 0; i < count; i++) {
-        store(tensor, at, draw->scale * draw->deviate(draw->seed, draw->stream, i));
+        store(tensor, at,
+              draw->offset +
+                  draw->scale * draw->deviate(draw->seed, draw->stream, draw->first + i));
         for (int32_t axis = shape->ndim - 1; axis >= 0; axis--) {
             at += tensor->stride[axis];
             if (++index[axis] < shape->dim[axis])
@@ -115,6 +119,49 @@ coordconv_status coordconv_tensor_init(coordconv_tensor *tensor, int32_t kind, d
     if (tensor == NULL)
         return cconv_fail(NULL, COORDCONV_ERR_INVALID, "init: tensor is NULL");
     return cconv_tensor_draw(tensor, kind, value, fan_in, fan_out, seed, 0);
+}
+
+static coordconv_status draw_into(coordconv_tensor *tensor, const char *what,
+                                  const struct draw *draw)
+{
+    const struct cconv_log *log = tensor != NULL ? &cconv_tensor_context(tensor)->log : NULL;
+
+    if (tensor == NULL)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: tensor is NULL", what);
+    if (!isfinite(draw->offset) || !(draw->scale >= 0) || !isfinite(draw->scale))
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: from %g on, width %g", what,
+                          draw->offset, draw->scale);
+    if (tensor->dtype != COORDCONV_F32 && tensor->dtype != COORDCONV_F64)
+        return cconv_fail(log, COORDCONV_ERR_DTYPE, "%s: dtype %" PRId32 " is no float type", what,
+                          tensor->dtype);
+    draw_elements(tensor, draw);
+    return COORDCONV_OK;
+}
+
+coordconv_status coordconv_tensor_normal(coordconv_tensor *tensor, double mean, double deviation,
+                                         uint64_t seed, uint64_t stream)
+{
+    const struct draw draw = { .deviate = cconv_random_normal,
+                               .scale = deviation,
+                               .offset = mean,
+                               .seed = seed,
+                               .stream = stream,
+                               .first = NORMAL_INDEX };
+
+    return draw_into(tensor, "tensor_normal", &draw);
+}
+
+coordconv_status coordconv_tensor_uniform(coordconv_tensor *tensor, double low, double high,
+                                          uint64_t seed, uint64_t stream)
+{
+    const struct draw draw = { .deviate = cconv_random_uniform,
+                               .scale = high - low,
+                               .offset = low,
+                               .seed = seed,
+                               .stream = stream,
+                               .first = UNIFORM_INDEX };
+
+    return draw_into(tensor, "tensor_uniform", &draw);
 }
 
 coordconv_status coordconv_permutation(uint64_t seed, uint64_t stream, int64_t count, int64_t *out)

@@ -131,13 +131,11 @@ static size_t place_node(struct cconv_plan_node *n, size_t pixels, size_t pixel,
 {
     const size_t batch = (size_t)n->app.in[0].dim[0], image = pixels / batch;
     const size_t first = pixel / image;
-    size_t end = first + 1;
+    const size_t count = cconv_places_alike(n->run.places + first, batch - first);
 
-    while (end < batch && cconv_place_same(&n->run.places[end], &n->run.places[first]))
-        end++;
     n->run.scratch = n->forward_scratch;
     n->app.op->place(&n->app, &n->run, &n->run.places[first], backward);
-    return end * image;
+    return (first + count) * image;
 }
 
 /* Get the nodes ready for pixels from r->begin on, as far as they can be done together. */

@@ -14,27 +14,14 @@ static const struct cconv_log *plan_log(const coordconv_plan *plan)
     return &cconv_plan_context(plan)->log;
 }
 
-/* An image [N, H, W, C], or a signal [N, L, C]. */
+/* An image [N, H, W, C], a signal [N, L, C] or a volume [N, D, H, W, C]. */
 static int is_image(const struct cconv_shape *s)
 {
-    return (s->ndim == 3 || s->ndim == 4) && s->dim[0] >= 1 && s->dim[1] >= 1 && s->dim[2] >= 1;
-}
+    int is = s->ndim >= 3 && s->ndim <= 5;
 
-static int64_t height_of(const struct cconv_shape *s)
-{
-    return s->ndim == 4 ? s->dim[1] : 1;
-}
-
-static int64_t width_of(const struct cconv_shape *s)
-{
-    return s->dim[s->ndim - 2];
-}
-
-static struct cconv_place whole(const struct cconv_shape *s)
-{
-    return (struct cconv_place){
-        .step_y = 1, .step_x = 1, .height = height_of(s), .width = width_of(s)
-    };
+    for (int32_t i = 0; is && i < s->ndim - 1; i++)
+        is = s->dim[i] >= 1;
+    return is;
 }
 
 static size_t place_bytes(const coordconv_plan *plan)
@@ -68,7 +55,7 @@ static coordconv_status allocate(coordconv_plan *plan)
         const struct cconv_shape *s = &plan->values[value].shape;
 
         for (int64_t n = 0; is_image(s) && n < s->dim[0]; n++)
-            cconv_plan_places(plan, value)[n] = whole(s);
+            cconv_plan_places(plan, value)[n] = cconv_image_whole(s);
     }
     return COORDCONV_OK;
 }
@@ -87,11 +74,11 @@ static coordconv_status read_frame(const coordconv_plan *plan, const coordconv_f
 
     if (n > 0 && frame->struct_size != frames->struct_size)
         return cconv_fail(plan_log(plan), COORDCONV_ERR_ABI,
-                          "plan_set_frames: struct_size of frame %lld is %u, that of the first %u",
+                          "plan_set_frames: struct_size of frame %lld is %u, of the first %u",
                           (long long)n, (unsigned)frame->struct_size,
                           (unsigned)frames->struct_size);
-    return cconv_place_read(plan_log(plan), "plan_set_frames", frame, height_of(s), width_of(s),
-                            out);
+    *out = cconv_image_whole(s);
+    return cconv_place_read(plan_log(plan), "plan_set_frames", frame, s->ndim == 5, out);
 }
 
 static coordconv_status check_frames(const coordconv_plan *plan, const char *name, int64_t count,
@@ -136,7 +123,7 @@ coordconv_status coordconv_plan_set_frames(coordconv_plan *plan, const char *inp
         return st;
     places = cconv_plan_places(plan, port->value);
     for (int64_t n = 0; n < s->dim[0]; n++) {
-        places[n] = whole(s);
+        places[n] = cconv_image_whole(s);
         if (frames != NULL)
             read_frame(plan, frames, count == 1 ? 0 : n, s, &places[n]);
     }
@@ -151,7 +138,7 @@ static struct cconv_place place_of(const coordconv_plan *plan, coordconv_value v
 {
     const struct cconv_plan_value *v = &plan->values[value];
 
-    return v->placed ? cconv_plan_places(plan, value)[n] : whole(&v->shape);
+    return v->placed ? cconv_plan_places(plan, value)[n] : cconv_image_whole(&v->shape);
 }
 
 static int any_placed(const coordconv_plan *plan, coordconv_value value)
@@ -159,7 +146,9 @@ static int any_placed(const coordconv_plan *plan, coordconv_value value)
     const struct cconv_shape *s = &plan->values[value].shape;
 
     for (int64_t n = 0; is_image(s) && n < s->dim[0]; n++) {
-        if (!cconv_place_is_whole(&cconv_plan_places(plan, value)[n], height_of(s), width_of(s)))
+        const struct cconv_place all = cconv_image_whole(s);
+
+        if (!cconv_place_same(&cconv_plan_places(plan, value)[n], &all))
             return 1;
     }
     return 0;
@@ -260,9 +249,8 @@ static coordconv_status tell_node(coordconv_plan *plan, int32_t i)
         return COORDCONV_OK;
     return cconv_fail(
         plan_log(plan), COORDCONV_ERR_UNSUPPORTED,
-        "plan_run: node %d, %s%s%s%s with coordinates: the frame of an input does not "
-        "lead here: it ends at a reshape or a global pool, meets another frame, or is "
-        "of a larger image too small for a window",
+        "plan_run: node %d, %s%s%s%s: no frame for its coordinates, past a reshape, a "
+        "global pool, another frame or too large a window",
         (int)i, n->app.op->name, n->app.layer->name[0] != '\0' ? " \"" : "", n->app.layer->name,
         n->app.layer->name[0] != '\0' ? "\"" : "");
 }

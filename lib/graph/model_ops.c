@@ -69,6 +69,11 @@ coordconv_value coordconv_model_tanh(coordconv_model *model, coordconv_value x)
     return activation(model, CCONV_ACT_TANH, 0, x);
 }
 
+coordconv_value coordconv_model_exp(coordconv_model *model, coordconv_value x)
+{
+    return activation(model, CCONV_ACT_EXP, 0, x);
+}
+
 coordconv_value coordconv_model_scale(coordconv_model *model, coordconv_value x, double factor)
 {
     const union cconv_attr attr = { .factor = factor };
@@ -194,6 +199,15 @@ static coordconv_status check_pool(const struct cconv_log *log, const char *what
     return st;
 }
 
+/* Poison with what the last error says. */
+static coordconv_value poison_as_said(coordconv_model *model, coordconv_status status)
+{
+    char text[sizeof model->message];
+
+    memcpy(text, coordconv_last_error(), sizeof text);
+    return cconv_model_poison(model, status, "%s", text);
+}
+
 static coordconv_value pool(coordconv_model *model, const struct cconv_op *op,
                             const coordconv_pool2d_desc *desc, coordconv_value x)
 {
@@ -205,12 +219,8 @@ static coordconv_value pool(coordconv_model *model, const struct cconv_op *op,
         return COORDCONV_NO_VALUE;
     if ((st = cconv_desc_read(NULL, op->name, desc, CCONV_DESC_END(coordconv_pool2d_desc, reserved),
                               sizeof d, &d)) != COORDCONV_OK ||
-        (st = check_pool(NULL, op->name, &d)) != COORDCONV_OK) {
-        char text[sizeof model->message];
-
-        memcpy(text, coordconv_last_error(), sizeof text);
-        return cconv_model_poison(model, st, "%s", text);
-    }
+        (st = check_pool(NULL, op->name, &d)) != COORDCONV_OK)
+        return poison_as_said(model, st);
     for (int i = 0; i < 2; i++) {
         attr.pool.kernel[i] = d.kernel[i];
         attr.pool.stride[i] = d.stride[i] != 0 ? d.stride[i] : d.kernel[i];
@@ -231,6 +241,44 @@ coordconv_value coordconv_model_avg_pool2d(coordconv_model *model, coordconv_val
                                            const coordconv_pool2d_desc *desc)
 {
     return pool(model, &cconv_op_avg_pool2d, desc, x);
+}
+
+static coordconv_status check_upsample(const struct cconv_log *log,
+                                       const coordconv_upsample2d_desc *d)
+{
+    static const char what[] = "upsample2d";
+    coordconv_status st = cconv_check_range(log, what, "factor[0]", d->factor[0], 1, 1024);
+
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "factor[1]", d->factor[1], 1, 1024);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "mode", d->mode, COORDCONV_UPSAMPLE_NEAREST,
+                               COORDCONV_UPSAMPLE_BILINEAR);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "align_corners", d->align_corners, 0,
+                               d->mode == COORDCONV_UPSAMPLE_BILINEAR);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "reserved", d->reserved, 0, 0);
+    return st;
+}
+
+coordconv_value coordconv_model_upsample2d(coordconv_model *model, coordconv_value x,
+                                           const coordconv_upsample2d_desc *desc)
+{
+    coordconv_upsample2d_desc d;
+    coordconv_status st;
+
+    if (!cconv_model_open(model, "upsample2d"))
+        return COORDCONV_NO_VALUE;
+    if ((st = cconv_desc_read(NULL, "upsample2d", desc,
+                              CCONV_DESC_END(coordconv_upsample2d_desc, reserved), sizeof d, &d)) !=
+            COORDCONV_OK ||
+        (st = check_upsample(NULL, &d)) != COORDCONV_OK)
+        return poison_as_said(model, st);
+    const union cconv_attr attr = { .upsample = {
+                                        { d.factor[0], d.factor[1] }, d.mode, d.align_corners } };
+
+    return unary(model, &cconv_op_upsample2d, &attr, x);
 }
 
 coordconv_value coordconv_model_global_max_pool(coordconv_model *model, coordconv_value x)
@@ -266,4 +314,61 @@ coordconv_value coordconv_model_sigmoid_cross_entropy(coordconv_model *model,
                                                       coordconv_value target)
 {
     return binary(model, &cconv_op_sigmoid_cross_entropy, logits, target);
+}
+
+static coordconv_status check_loss(const struct cconv_log *log, const coordconv_loss_desc *d)
+{
+    static const char what[] = "loss";
+    const int softmax = d->kind == COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY;
+    const int bent = d->kind == COORDCONV_LOSS_SMOOTH_L1 || d->kind == COORDCONV_LOSS_ROBUST_L1;
+    coordconv_status st = cconv_check_range(log, what, "kind", d->kind, COORDCONV_LOSS_MSE,
+                                            COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY);
+
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "reduction", d->reduction, COORDCONV_REDUCE_MEAN,
+                               COORDCONV_REDUCE_SUM);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "weighted", d->weighted, 0, 1);
+    if (st == COORDCONV_OK && !d->weighted)
+        st = cconv_check_range(log, what, "weight of a loss not weighted", d->weight, 0, 0);
+    if (st == COORDCONV_OK)
+        st = cconv_check_range(log, what, "ignore", d->ignore, 0, softmax);
+    if (st == COORDCONV_OK && (bent ? !(d->beta >= 0) || !isfinite(d->beta) : d->beta != 0))
+        st = cconv_fail(log, COORDCONV_ERR_INVALID, "loss: beta %g of kind %d", d->beta, d->kind);
+    return st;
+}
+
+coordconv_value coordconv_model_loss(coordconv_model *model, coordconv_value x,
+                                     coordconv_value target, const coordconv_loss_desc *desc)
+{
+    static const struct cconv_op *const ops[] = {
+        [COORDCONV_LOSS_MSE] = &cconv_op_mse,
+        [COORDCONV_LOSS_L1] = &cconv_op_l1,
+        [COORDCONV_LOSS_SMOOTH_L1] = &cconv_op_l1,
+        [COORDCONV_LOSS_ROBUST_L1] = &cconv_op_l1,
+        [COORDCONV_LOSS_SIGMOID_CROSS_ENTROPY] = &cconv_op_sigmoid_cross_entropy,
+        [COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY] = &cconv_op_softmax_cross_entropy,
+    };
+    coordconv_loss_desc d;
+    coordconv_status st;
+
+    if (!cconv_model_open(model, "loss"))
+        return COORDCONV_NO_VALUE;
+    if ((st = cconv_desc_read(NULL, "loss", desc, CCONV_DESC_END(coordconv_loss_desc, beta),
+                              sizeof d, &d)) != COORDCONV_OK ||
+        (st = check_loss(NULL, &d)) != COORDCONV_OK)
+        return poison_as_said(model, st);
+    const union cconv_attr attr = { .loss = { .kind = d.kind,
+                                              .sum = d.reduction == COORDCONV_REDUCE_SUM,
+                                              .ignore = d.ignore,
+                                              .beta = d.beta != 0 ? d.beta : 1 } };
+    const coordconv_value inputs[3] = { x, target, d.weight };
+
+    return cconv_model_add(model, ops[d.kind], &attr, NULL, d.weighted ? 3 : 2, inputs);
+}
+
+coordconv_value coordconv_model_gaussian_kl(coordconv_model *model, coordconv_value mean,
+                                            coordconv_value log_variance)
+{
+    return binary(model, &cconv_op_gaussian_kl, mean, log_variance);
 }

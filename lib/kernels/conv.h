@@ -31,7 +31,8 @@ enum cconv_activation {
     CCONV_ACT_RELU,
     CCONV_ACT_LEAKY,
     CCONV_ACT_SIGMOID, /* eltwise only, never asked of a panel */
-    CCONV_ACT_TANH     /* eltwise only, never asked of a panel */
+    CCONV_ACT_TANH,    /* eltwise only, never asked of a panel */
+    CCONV_ACT_EXP      /* eltwise only, never asked of a panel */
 };
 
 /* Starts that are affine in a pixel's place, so that they need no map: pixel

@@ -49,6 +49,23 @@ struct cconv_loss_sum {
     cconv_loss_sum_backward_fn *backward;
 };
 
+/* |d| bent at its foot: d * d * quadratic where |d| < beta, else |d| - offset. */
+struct cconv_loss_bend {
+    cconv_real beta, quadratic, offset;
+};
+
+/* y[i] = that of d = x[i] - t[i]. */
+typedef void cconv_loss_bent_fn(size_t n, const struct cconv_loss_bend *bend, const cconv_real *x,
+                                const cconv_real *t, cconv_real *y);
+
+/* dx[i] = factor * its derivative by x[i]; where d is 0, 0. */
+typedef void cconv_loss_bent_backward_fn(size_t n, const struct cconv_loss_bend *bend,
+                                         cconv_real factor, const cconv_real *x,
+                                         const cconv_real *t, cconv_real *dx);
+
+/* y[i] = the loss `sigmoid` of x[i] and t[i]. */
+typedef void cconv_loss_terms_fn(size_t n, const cconv_real *x, const cconv_real *t, cconv_real *y);
+
 struct cconv_loss_kernels {
     cconv_loss_max_fn *max;
     cconv_loss_exp_sum_fn *exp_sum;
@@ -59,6 +76,9 @@ struct cconv_loss_kernels {
     cconv_loss_cross_entropy_backward_fn *cross_entropy_backward;
     struct cconv_loss_sum square;  /* (x - t)^2 */
     struct cconv_loss_sum sigmoid; /* max(x, 0) - x t + log(1 + exp(-|x|)) */
+    cconv_loss_terms_fn *sigmoid_terms;
+    cconv_loss_bent_fn *bent;
+    cconv_loss_bent_backward_fn *bent_backward;
 };
 
 void cconv_loss_init_ref(struct cconv_loss_kernels *k);

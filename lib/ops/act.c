@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * act.c - relu, leaky relu, sigmoid and tanh.
+ * act.c - relu, leaky relu, sigmoid, tanh and exp.
  *
- * Backward needs the output alone: all four are monotone, and the slope of each
+ * Backward needs the output alone: all are monotone, and the slope of each
  * can be told from its value.
  */
 #include "ops/common.h"
@@ -14,7 +14,7 @@ static coordconv_status infer(struct cconv_app *app)
     const int32_t kind = app->attr->act.kind;
     const double slope = app->attr->act.slope;
 
-    if (kind < CCONV_ACT_NONE || kind > CCONV_ACT_TANH)
+    if (kind < CCONV_ACT_NONE || kind > CCONV_ACT_EXP)
         return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_INVALID, "%s: unknown kind %d",
                           app->op->name, (int)kind);
     if (kind == CCONV_ACT_LEAKY && !(slope >= 0 && slope < 1))

@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * channels.h - the coordinates of a layer as channels of an image.
+ * channels.h - the coordinates of a layer as channels of what it is applied to.
  */
 #ifndef CCONV_OPS_CHANNELS_H
 #define CCONV_OPS_CHANNELS_H
 
-#include "core/context.h"
-#include "core/coords.h"
+#include "ops/op.h"
 
-/* What the channels of an image of height x width show. */
-struct cconv_channels {
-    uint32_t coords; /* COORDCONV_COORDS_* */
-    int32_t line;    /* an axis x alone: the radius is of that */
-    struct cconv_grid grid;
-    struct cconv_place place;
-    int64_t height, width;
-};
+/* Where images of input 0 lie that lie so; NULL: each is the whole. */
+struct cconv_place cconv_channels_place(const struct cconv_app *app,
+                                        const struct cconv_place *place);
 
-/* Write them side by side, [height, width, channels], all threads at work. */
-void cconv_channels_fill(coordconv_context *context, const struct cconv_channels *c,
-                         cconv_real *to);
+/* Write coordinates `coords` of an image of input 0 that lies so, side by side, the voxels in the
+ * input's order; all threads at work. */
+void cconv_channels_fill(const struct cconv_app *app, const struct cconv_place *place,
+                         uint32_t coords, cconv_real *to);
 
 #endif /* CCONV_OPS_CHANNELS_H */

@@ -325,44 +325,22 @@ static struct cconv_corr_init plain_start(const struct cconv_app *app, const str
     return init;
 }
 
-static struct cconv_place whole_of(const struct cconv_app *app)
-{
-    const struct cconv_shape in = cconv_conv_image(app, &app->in[0]);
-
-    return (
-        struct cconv_place){ .step_y = 1, .step_x = 1, .height = in.dim[1], .width = in.dim[2] };
-}
-
-/* Coordinates `coords` of the input's canvas, side by side. */
-static void fill_channels(const struct cconv_app *app, const struct cconv_place *place,
-                          uint32_t coords, cconv_real *values)
-{
-    const struct cconv_shape in = cconv_conv_image(app, &app->in[0]);
-    const struct cconv_channels channels = { .coords = coords,
-                                             .line = app->attr->conv.line,
-                                             .grid = app->attr->conv.grid,
-                                             .place = *place,
-                                             .height = in.dim[1],
-                                             .width = in.dim[2] };
-
-    cconv_channels_fill(app->context, &channels, values);
-}
-
 /* Coordinates themselves: axes of the formula, and channels. */
 static void place_channels(const struct cconv_app *app, const struct cconv_run *run,
                            struct packed *p, const struct cconv_place *place)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     const uint32_t axes = COORDCONV_COORDS_XY | COORDCONV_COORDS_X | COORDCONV_COORDS_Y;
-    const struct cconv_axis y = cconv_axis_y(&a->grid, place), x = cconv_axis_x(&a->grid, place);
+    const struct cconv_axis y = cconv_axis(&a->grid, place, CCONV_Y);
+    const struct cconv_axis x = cconv_axis(&a->grid, place, CCONV_X);
 
     if (p->has_plane)
         cconv_position_set(&p->position, &y, &x);
     if (p->has_channels && p->channels != p->rest_channels)
-        fill_channels(app, place, a->coords, at(run, p->channels));
+        cconv_channels_fill(app, place, a->coords, at(run, p->channels));
     if (p->rest > 0)
-        fill_channels(app, place, p->has_plane ? a->coords & ~axes : a->coords,
-                      at(run, p->rest_channels));
+        cconv_channels_fill(app, place, p->has_plane ? a->coords & ~axes : a->coords,
+                            at(run, p->rest_channels));
 }
 
 /* What sums start from: the formula and what there is of a map, bias included; and in a whole
@@ -390,7 +368,7 @@ static void place(const struct cconv_app *app, const struct cconv_run *run,
                   const struct cconv_place *place, int backward)
 {
     struct packed *p = run->packed;
-    const struct cconv_place where = place != NULL ? *place : whole_of(app);
+    const struct cconv_place where = cconv_channels_place(app, place);
 
     if (app->attr->conv.coord_channels == 0 || (p->placed && cconv_place_same(&p->place, &where)))
         return;
@@ -469,16 +447,6 @@ static void take_part(const struct cconv_app *app, const struct cconv_run *run,
         part->run.dy = run->dy + first * g->out_image;
 }
 
-/* How many images from the first on lie alike. */
-static size_t alike(const struct cconv_place *places, size_t count)
-{
-    size_t n = 1;
-
-    while (n < count && cconv_place_same(&places[n], &places[0]))
-        n++;
-    return n;
-}
-
 static void forward_images(const struct cconv_app *app, const struct cconv_run *run)
 {
     const struct packed *p = run->packed;
@@ -506,7 +474,7 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
     for (size_t first = 0, count; first < batch; first += count) {
         struct part part;
 
-        count = alike(run->places + first, batch - first);
+        count = cconv_places_alike(run->places + first, batch - first);
         take_part(app, run, &g, first, count, &part);
         place(&part.app, &part.run, part.run.places, 0);
         forward_images(&part.app, &part.run);
@@ -631,8 +599,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
     struct cconv_conv_geometry g;
 
     cconv_conv_geometry(app, &g);
-    if (run->dparam[0] == NULL || run->places == NULL ||
-        alike(run->places, g.data.batch) == g.data.batch) {
+    if (run->dparam[0] == NULL || cconv_places_alike(run->places, g.data.batch) == g.data.batch) {
         gradient_together(app, run, &g, p);
     } else {
         weight_gradient(app, &g.data, run->x[0], run->dy, run->dparam[0], run->scratch);

@@ -10,13 +10,14 @@
  * a time. Where the kernel has no depth the input is its own stack.
  *
  * Coordinates are a volume of their own. Its share of the output, bias included, is
- * a map that is made once per change of the weights; the gradient of its weights is
- * made of the sum of dy over the batch.
+ * a map that is made once per change of the weights, and for volumes that lie in another
+ * way than those before; the gradient of its weights is made of the sum of dy over those
+ * that lie alike.
  */
-#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "ops/channels.h"
 #include "ops/conv.h"
 #include "ops/split.h"
 #include "ops/sums.h"
@@ -235,9 +236,10 @@ static size_t weight_bytes(const struct part *p)
         cconv_size_mul(cconv_size_mul(p->corr.small_c, p->corr.weight_s), sizeof(cconv_real)));
 }
 
-/* dweight, its rows weight_s apart; scratch: weight_bytes, and that of a run. */
+/* dweight, its rows weight_s apart, or where `add` dweight and what it holds; scratch:
+ * weight_bytes, and that of a run. */
 static void weight_gradient(const struct cconv_app *app, const struct part *p, size_t batch,
-                            const cconv_real *x, const cconv_real *dy, cconv_real *dweight,
+                            const cconv_real *x, const cconv_real *dy, int add, cconv_real *dweight,
                             char *scratch)
 {
     const size_t row = p->corr.big_c / p->corr.groups * cconv_conv_plane(&app->attr->conv);
@@ -246,7 +248,7 @@ static void weight_gradient(const struct cconv_app *app, const struct part *p, s
     scratch += weight_bytes(p);
     for (struct run r = { 0 }; next_run(p, batch, &r);) {
         const struct cconv_corr c = corr_of(p, &r);
-        const int is_first = r.n == 0 && r.first == 0;
+        const int is_first = !add && r.n == 0 && r.first == 0;
 
         cconv_corr_grad(app->context, &c, dy + output_at(p, &r),
                         stacked(app->context, p, &r, x, scratch), is_first ? dweight : further,
@@ -255,79 +257,6 @@ static void weight_gradient(const struct cconv_app *app, const struct part *p, s
             app->context->kernels.reduce.add_rows(1, row, further + o * c.weight_s, row,
                                                   dweight + o * c.weight_s);
     }
-}
-
-/* ---- coordinates ---- */
-
-struct fill {
-    const struct cconv_conv_attr *attr;
-    struct cconv_axis axis[3]; /* x, y, z */
-    int64_t extent[3];
-    double most; /* the largest radius */
-    cconv_real *to;
-};
-
-static double radius(const struct cconv_grid *g, const double value[3], double most)
-{
-    double sum = 0;
-
-    for (int i = 0; i < 3; i++) {
-        const double v = cconv_radius_part(g, value[i]);
-
-        sum += v * v;
-    }
-    return sqrt(sum) / cconv_radius_divisor(g, most);
-}
-
-/* A row of voxels: x, y, z, radius of each. */
-static void fill_row(const struct fill *f, size_t row, size_t slot)
-{
-    const struct cconv_conv_attr *a = f->attr;
-    const int64_t height = f->extent[1], width = f->extent[0];
-    const int wanted[3] = { cconv_coords_has_x(a->coords), cconv_coords_has_y(a->coords),
-                            (a->coords & COORDCONV_COORDS_Z) != 0 };
-    cconv_real *to = f->to + row * (size_t)width * (size_t)a->coord_channels;
-    double value[3];
-
-    (void)slot;
-    value[1] = cconv_axis_value(&f->axis[1], (double)((int64_t)row % height));
-    value[2] = cconv_axis_value(&f->axis[2], (double)((int64_t)row / height));
-    for (int64_t j = 0; j < width; j++) {
-        value[0] = cconv_axis_value(&f->axis[0], (double)j);
-        for (int i = 0; i < 3; i++) {
-            if (wanted[i])
-                *to++ = (cconv_real)value[i];
-        }
-        if ((a->coords & COORDCONV_COORDS_RADIUS) != 0)
-            *to++ = (cconv_real)radius(&a->grid, value, f->most);
-    }
-}
-
-static void fill_task(void *arg, size_t task, size_t slot)
-{
-    const struct fill *f = arg;
-
-    for (int64_t y = 0; y < f->extent[1]; y++)
-        fill_row(f, task * (size_t)f->extent[1] + (size_t)y, slot);
-}
-
-static void fill_coords(const struct cconv_app *app, cconv_real *to)
-{
-    struct fill f = { .attr = &app->attr->conv, .to = to };
-    double squares = 0;
-
-    for (int i = 0; i < 3; i++) {
-        const int64_t n = f.extent[i] = app->in[0].dim[3 - i];
-        const struct cconv_place line = { .step_y = 1, .step_x = 1, .height = n, .width = n };
-        double most;
-
-        f.axis[i] = cconv_axis_y(&f.attr->grid, &line);
-        most = fmax(fabs(cconv_axis_value(&f.axis[i], 0)),
-                    fabs(cconv_axis_value(&f.axis[i], (double)(n - 1))));
-        squares += most * most;
-    }
-    f.most = sqrt(squares);
-    cconv_parallel_run(&app->context->parallel, fill_task, &f, (size_t)f.extent[2]);
 }
 
 static size_t real_bytes(size_t elements)
@@ -353,20 +282,23 @@ static coordconv_status infer(struct cconv_app *app)
             PTRDIFF_MAX / sizeof(double))
         return COORDCONV_OK;
     return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-                      "%s: kernel of depth %d (dilation %d) on a padded depth of %lld",
-                      app->op->name, z.kernel, z.dilation, (long long)(z.in + z.before + z.after));
+                      "%s: kernel of depth %d (dilation %d) in a padded %lld", app->op->name,
+                      z.kernel, z.dilation, (long long)(z.in + z.before + z.after));
 }
 
-/* What lies in run->packed, as offsets in bytes. */
+/* What lies in run->packed, as offsets in bytes; first of all this itself. */
 struct packed {
     size_t forward, backward, map, total;
+    struct cconv_place place; /* what the map is made for */
+    int placed;               /* 0: for none as a whole */
 };
 
 static struct packed lay_out(const struct cconv_app *app, const struct part *p)
 {
-    struct packed l = { .forward = 0 };
+    struct packed l = { .forward = cconv_size_align(sizeof l) };
 
-    l.backward = cconv_size_align(cconv_corr_gather_packed(app->context, &p->corr));
+    l.backward = cconv_size_add(l.forward,
+                                cconv_size_align(cconv_corr_gather_packed(app->context, &p->corr)));
     l.map = l.total = l.backward;
     if (app->training)
         l.map = l.total = cconv_size_add(
@@ -437,7 +369,8 @@ static const cconv_real *bias_values(const struct cconv_app *app)
 }
 
 /* The share of the coordinates, and the bias. */
-static void make_map(const struct cconv_app *app, const struct cconv_run *run, cconv_real *map)
+static void make_map(const struct cconv_app *app, const struct cconv_run *run,
+                     const struct cconv_place *place, cconv_real *map)
 {
     char *scratch = run->scratch;
     struct part p;
@@ -447,11 +380,25 @@ static void make_map(const struct cconv_app *app, const struct cconv_run *run, c
     scratch += real_bytes(p.volume);
     char *weights = scratch;
     scratch += cconv_size_align(cconv_corr_gather_packed(app->context, &p.corr));
-    fill_coords(app, volume);
+    cconv_channels_fill(app, place, app->attr->conv.coords, volume);
     cconv_corr_gather_pack(app->context, &p.corr,
                            cconv_layer_values(app->layer, 0) + coord_weights(app), app->scale,
                            weights);
     correlate(app, &p, weights, 1, volume, bias_values(app), NULL, CCONV_ACT_NONE, map, scratch);
+}
+
+static void place(const struct cconv_app *app, const struct cconv_run *run,
+                  const struct cconv_place *place, int backward)
+{
+    struct packed *l = run->packed;
+    const struct cconv_place where = cconv_channels_place(app, place);
+
+    if (backward || app->attr->conv.coord_channels == 0 ||
+        (l->placed && cconv_place_same(&l->place, &where)))
+        return;
+    make_map(app, run, &where, at(run, l->map));
+    l->placed = 1;
+    l->place = where;
 }
 
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
@@ -462,47 +409,59 @@ static void prepare(const struct cconv_app *app, const struct cconv_run *run)
     set_part(app, 0, &p);
     const struct packed l = lay_out(app, &p);
 
+    *(struct packed *)run->packed = l;
     if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
         cconv_corr_scatter_pack(app->context, &p.corr, weight, app->scale, at(run, l.backward));
     if ((run->leave_out & CCONV_PASS_FORWARD) != 0)
         return;
     cconv_corr_gather_pack(app->context, &p.corr, weight, app->scale, at(run, l.forward));
-    if (app->attr->conv.coord_channels != 0)
-        make_map(app, run, at(run, l.map));
+    place(app, run, NULL, 0);
 }
 
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
 {
     const int has_coords = app->attr->conv.coord_channels != 0;
+    const size_t batch = (size_t)app->in[0].dim[0];
+    const cconv_real *x = run->x[0];
+    const struct packed *l = run->packed;
     struct part p;
 
     set_part(app, 0, &p);
-    const struct packed l = lay_out(app, &p);
+    for (size_t n = 0, count; n < batch; n += count) {
+        const struct cconv_place *places = run->places != NULL ? run->places + n : NULL;
 
-    correlate(app, &p, at(run, l.forward), (size_t)app->in[0].dim[0], run->x[0],
-              has_coords ? NULL : bias_values(app), has_coords ? at(run, l.map) : NULL, app->act,
-              run->y, run->scratch);
+        count = cconv_places_alike(places, batch - n);
+        place(app, run, places, 0);
+        correlate(app, &p, at(run, l->forward), count, x + n * p.volume,
+                  has_coords ? NULL : bias_values(app), has_coords ? at(run, l->map) : NULL,
+                  app->act, run->y + n * p.out_depth * p.out_slice, run->scratch);
+    }
     return COORDCONV_OK;
 }
 
 static void coord_gradient(const struct cconv_app *app, const struct cconv_run *run)
 {
     char *scratch = run->scratch;
-    const cconv_real *dy = run->dy;
     const size_t batch = (size_t)app->in[0].dim[0];
     struct part p;
 
     set_part(app, 1, &p);
+    const size_t outputs = p.out_depth * p.out_slice;
     const struct workspace w = split_scratch(app, &p);
+    cconv_real *sum = (cconv_real *)(void *)scratch;
     cconv_real *volume = (cconv_real *)(void *)(scratch + w.coords);
 
-    if (batch > 1) {
-        cconv_sum_batch(app->context, batch, p.out_depth * p.out_slice, dy,
-                        (cconv_real *)(void *)scratch);
-        dy = (const cconv_real *)(const void *)scratch;
+    for (size_t n = 0, count; n < batch; n += count) {
+        const struct cconv_place *places = run->places != NULL ? run->places + n : NULL;
+        const cconv_real *dy = run->dy + n * outputs;
+
+        count = cconv_places_alike(places, batch - n);
+        if (count > 1)
+            cconv_sum_batch(app->context, count, outputs, dy, sum);
+        cconv_channels_fill(app, places, app->attr->conv.coords, volume);
+        weight_gradient(app, &p, 1, volume, count > 1 ? sum : dy, n > 0,
+                        run->dparam[0] + coord_weights(app), scratch + w.rest);
     }
-    fill_coords(app, volume);
-    weight_gradient(app, &p, 1, volume, dy, run->dparam[0] + coord_weights(app), scratch + w.rest);
 }
 
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
@@ -512,7 +471,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
     set_part(app, 0, &p);
     if (run->dparam[0] != NULL) {
-        weight_gradient(app, &p, batch, run->x[0], run->dy, run->dparam[0], run->scratch);
+        weight_gradient(app, &p, batch, run->x[0], run->dy, 0, run->dparam[0], run->scratch);
         if (app->attr->conv.coord_channels != 0)
             coord_gradient(app, run);
     }
@@ -520,8 +479,8 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
         cconv_sum_pixels(app->context, pixels_of(app), p.corr.small_c, run->dy, run->dparam[1],
                          run->scratch);
     if (run->dx[0] != NULL)
-        spread(app, &p, at(run, lay_out(app, &p).backward), batch, run->dy, run->dx[0],
-               run->scratch);
+        spread(app, &p, at(run, ((const struct packed *)run->packed)->backward), batch, run->dy,
+               run->dx[0], run->scratch);
 }
 
 const struct cconv_op cconv_op_conv3d = {
@@ -532,4 +491,6 @@ const struct cconv_op cconv_op_conv3d = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .place = place,
+    .carry = cconv_conv_carry,
 };

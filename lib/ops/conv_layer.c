@@ -93,12 +93,9 @@ static coordconv_status check_windows(const struct cconv_log *log, const struct 
     return COORDCONV_OK;
 }
 
-/* Channels of flags; less than 1 where some are unknown. */
-static int32_t channels_of(const struct cconv_conv_attr *a, uint32_t coords)
+static int32_t axes_of(const struct cconv_conv_attr *a)
 {
-    const uint32_t z = a->volume ? coords & COORDCONV_COORDS_Z : 0;
-
-    return coordconv_coords_channels(coords & ~z) + (z != 0);
+    return a->line ? 1 : a->volume ? 3 : 2;
 }
 
 static coordconv_status check_groups(const struct cconv_log *log, const struct fields *f)
@@ -107,8 +104,7 @@ static coordconv_status check_groups(const struct cconv_log *log, const struct f
 
     if (a->groups < 1 || a->in_channels % a->groups != 0 || a->out_channels % a->groups != 0)
         return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          "%s: groups is %d, which does not divide in_channels %d and "
-                          "out_channels %d",
+                          "%s: groups is %d, no divisor of in_channels %d and out_channels %d",
                           f->what, a->groups, a->in_channels, a->out_channels);
     if (a->coord_channels < 0 || (a->coords != 0 && a->coord_channels == 0))
         return cconv_fail(log, COORDCONV_ERR_INVALID,
@@ -138,28 +134,6 @@ static coordconv_status check(const struct cconv_log *log, const struct fields *
         (st = check_windows(log, f)) != COORDCONV_OK)
         return st;
     return check_groups(log, f);
-}
-
-/* The grid of coordinates that flags and a descriptor, which may be NULL, ask for. */
-static coordconv_status read_grid(const struct cconv_log *log, const struct fields *f,
-                                  struct cconv_grid *out)
-{
-    const coordconv_status st = cconv_grid_read(log, f->what, f->grid, out);
-
-    if (st == COORDCONV_OK && f->attr.volume && out->sampling == COORDCONV_SAMPLING_SWAPPED)
-        return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          "%s: sampling is %d, which swaps two axes; a volume has three", f->what,
-                          (int)out->sampling);
-    if (st != COORDCONV_OK || (f->attr.coords & COORDCONV_COORDS_PIXEL) == 0)
-        return st;
-    if ((out->sampling != COORDCONV_SAMPLING_ALIGNED &&
-         out->sampling != COORDCONV_SAMPLING_PIXEL) ||
-        out->radius == COORDCONV_RADIUS_CENTERED)
-        return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          "%s: coords are in pixels, but the grid's sampling is %d, its radius %d",
-                          f->what, (int)out->sampling, (int)out->radius);
-    out->sampling = COORDCONV_SAMPLING_PIXEL;
-    return COORDCONV_OK;
 }
 
 /* [O, I, KH, KW], or [I, O, KH, KW] when transposed, or [O, I, K] of a line, [O, I, KD, KH, KW] of
@@ -211,9 +185,10 @@ static coordconv_status make_and_draw(coordconv_context *context, struct fields 
 
     a->same = f->padding == COORDCONV_SAME;
     a->bias = !f->no_bias;
-    a->coord_channels = channels_of(a, a->coords);
+    a->coord_channels = cconv_coords_count(axes_of(a), a->coords);
     if ((st = check(&context->log, f)) != COORDCONV_OK ||
-        (st = read_grid(&context->log, f, &a->grid)) != COORDCONV_OK ||
+        (st = cconv_grid_of(&context->log, f->what, axes_of(a), a->coords, f->grid, &a->grid)) !=
+            COORDCONV_OK ||
         (st = make(context, f->op, a, &layer)) != COORDCONV_OK)
         return st;
     const int64_t plane = (int64_t)cconv_conv_taps(a);
@@ -469,7 +444,7 @@ static coordconv_status check_dropped(const coordconv_layer *layer, uint32_t coo
         if (most != 0 && find_channel(a->coords, coords, kinds[i]) < 0)
             return cconv_fail(&layer->context->log, COORDCONV_ERR_INVALID,
                               "layer_with_coords: coordinate channel %s%s cannot be dropped: its "
-                              "largest weight is %g, and the output would change",
+                              "largest weight is %g",
                               name[kinds[i]],
                               (a->coords & COORDCONV_COORDS_PIXEL) != 0 ? " (pixels)" : "",
                               (double)most);
@@ -488,7 +463,7 @@ static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t
     if (!is_conv(layer))
         return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: a %s sees no coordinates",
                           layer->op->name);
-    if (channels_of(&layer->attr.conv, coords) < (coords != 0))
+    if (cconv_coords_count(axes_of(&layer->attr.conv), coords) < (coords != 0))
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           "layer_with_coords: unknown flags or no channel: 0x%x", (unsigned)coords);
     if (layer->attr.conv.line && check_line(log, "layer_with_coords", coords) != COORDCONV_OK)
@@ -539,7 +514,7 @@ coordconv_status coordconv_layer_with_coords(const coordconv_layer *layer, uint3
         attr.grid.sampling = (coords & COORDCONV_COORDS_PIXEL) != 0 ? COORDCONV_SAMPLING_PIXEL
                                                                     : COORDCONV_SAMPLING_ALIGNED;
     attr.coords = coords;
-    attr.coord_channels = channels_of(&attr, coords);
+    attr.coord_channels = cconv_coords_count(axes_of(&attr), coords);
     if ((st = make(layer->context, layer->op, &attr, &copy)) != COORDCONV_OK)
         return st;
     copy_weights(copy, layer);

@@ -85,21 +85,17 @@ int cconv_conv_carry(const struct cconv_app *app, const struct cconv_place *in,
                      struct cconv_place *out)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
-    const struct cconv_shape image = cconv_conv_image(app, &app->in[0]);
-    const int64_t *dim = image.dim;
-    const struct cconv_window_pair y = { cconv_conv_window(a, 0, dim[1]),
-                                         cconv_conv_window(a, 0, in->height), in->y, in->step_y };
-    const struct cconv_window_pair x = { cconv_conv_window(a, 1, dim[2]),
-                                         cconv_conv_window(a, 1, in->width), in->x, in->step_x };
+    const struct cconv_place whole = cconv_image_whole(&app->in[0]);
+    int fits = 1;
 
-    *out = (struct cconv_place){ .y = cconv_window_carry(&y, a->transposed),
-                                 .x = cconv_window_carry(&x, a->transposed),
-                                 .step_y = in->step_y,
-                                 .step_x = in->step_x,
-                                 .height = y.larger.out,
-                                 .width = x.larger.out };
-    return out->height >= 1 && out->height <= INT32_MAX && out->width >= 1 &&
-           out->width <= INT32_MAX;
+    *out = *in;
+    for (int i = 0; i < (a->volume ? 3 : 2); i++) {
+        const struct cconv_window w = cconv_conv_window(a, i, whole.extent[i]);
+        const struct cconv_window larger = cconv_conv_window(a, i, in->extent[i]);
+
+        fits &= cconv_place_carry(&w, &larger, i, a->transposed, in, out);
+    }
+    return fits;
 }
 
 void cconv_conv_geometry(const struct cconv_app *app, struct cconv_conv_geometry *g)

@@ -232,83 +232,121 @@ struct cconv_panel_affine cconv_corr_affine_line(const struct cconv_corr_affine 
                                         .end = pixels };
 }
 
-/* The affine starts of one row of a block, channels from `channel` on. */
-static int affine_row(const struct run *r, const struct cconv_block *b, size_t y, size_t channel,
-                      struct cconv_panel_affine *row)
+/* The affine starts of a block, channels from `channel` on; of its first row unless the rows are
+ * one line. */
+static struct cconv_panel_affine affine_start(const struct run *r, const struct cconv_block *b,
+                                              size_t channel)
 {
-    const struct cconv_pass *p = r->pass;
+    const struct cconv_corr_affine *a = r->init.affine;
+    const size_t pixels = b->x1 - b->x0;
+
+    if (r->pass->lines)
+        return cconv_corr_affine_line(a, channel, r->pass->line_w, b->x0, pixels);
+    struct cconv_panel_affine start = cconv_corr_affine_line(a, channel, SIZE_MAX, b->x0, pixels);
+    start.begin = CCONV_MAX(a->x0, b->x0) - b->x0;
+    start.end = CCONV_MAX(CCONV_MIN(a->x1, b->x1), b->x0) - b->x0;
+    return start;
+}
+
+static int row_is_affine(const struct run *r, size_t y)
+{
     const struct cconv_corr_affine *a = r->init.affine;
 
-    if (a == NULL)
-        return 0;
-    if (p->lines) {
-        *row = cconv_corr_affine_line(a, channel, p->line_w, b->x0, b->x1 - b->x0);
-        return line_is_affine(p, a);
-    }
-    *row = cconv_corr_affine_line(a, channel, SIZE_MAX, b->x0, b->x1 - b->x0);
-    row->row = y;
-    row->begin = CCONV_MAX(a->x0, b->x0) - b->x0;
-    row->end = CCONV_MAX(CCONV_MIN(a->x1, b->x1), b->x0) - b->x0;
+    if (a == NULL || r->pass->lines)
+        return a != NULL && line_is_affine(r->pass, a);
     return y >= a->y0 && y < a->y1;
 }
 
-/* The inputs of one row of outputs and panels from `first` on. */
+/* What a call reads, whatever the row: panels from `first` on. */
 static void set_inputs(const struct input *in, const struct cconv_rows *rows,
-                       const struct cconv_block *b, size_t y, size_t first,
-                       struct cconv_panel_forward *call)
+                       const struct cconv_block *b, size_t first, struct cconv_panel_forward *call)
 {
     const struct cconv_pass *p = &in->pass;
-    const size_t group = first / p->panels, nr = p->panel->nr;
+    const size_t channel = p->depth ? first * p->panel->nr : first / p->panels * p->in_cg;
+
+    call->segment_length = p->segment_length;
+    call->offset = in->offset;
+    call->a = rows->origin + (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c + (int64_t)channel;
+    call->a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c);
+    call->b = in->weights + first * p->panel_weights;
+}
+
+/* Move a call from the block's origin to the taps inside for one row of outputs. */
+static void move_inputs(const struct input *in, const struct cconv_rows *rows, size_t y,
+                        struct cconv_panel_forward *call)
+{
+    const struct cconv_pass *p = &in->pass;
     int64_t tap;
     const int64_t taps = cconv_pass_taps_inside(p, y, &tap);
     const int64_t row = (int64_t)y * p->step[0] - p->pad[0] + tap * p->dilation[0] - rows->first;
 
     call->segments = (size_t)taps * p->segments_y;
-    call->segment_length = p->segment_length;
-    call->offset = in->offset;
-    call->a = rows->origin;
     if (taps != 0)
-        call->a += row * (int64_t)p->row + (int64_t)b->x0 * p->step[1] * (int64_t)p->in_c +
-                   (int64_t)(p->depth ? first * nr : group * p->in_cg);
-    call->a_stride = (ptrdiff_t)((size_t)p->step[1] * p->in_c);
-    call->b = in->weights + first * p->panel_weights + (size_t)tap * p->segments_y * p->run_weights;
+        call->a += row * (int64_t)p->row;
+    call->b += (size_t)tap * p->segments_y * p->run_weights;
 }
 
-/* One row of outputs of one panel, or with depth of several. */
-static void run_row(const struct run *r, const struct cconv_rows *rows, const struct cconv_block *b,
-                    size_t y, size_t first, size_t panels)
+static void run_row(const struct run *r, const struct cconv_rows *rows, size_t y,
+                    const struct cconv_panel_forward *calls)
+{
+    struct cconv_panel_forward call = calls[0];
+
+    move_inputs(&r->input[0], &rows[0], y, &call);
+    if (r->inputs == 1) {
+        r->pass->panel->forward(&call);
+        return;
+    }
+    struct cconv_panel_forward shared = calls[1];
+
+    move_inputs(&r->input[1], &rows[1], y, &shared);
+    cconv_shared_forward(r->pass->panel, &call, &shared);
+}
+
+/* A block's rows of outputs of one panel, or with depth of several. */
+static void run_panel(const struct run *r, const struct cconv_rows *rows,
+                      const struct cconv_block *b, size_t first, size_t panels)
 {
     const struct cconv_pass *p = r->pass;
     const size_t first_o = first % p->panels * p->panel->nr;
     const size_t channel = first / p->panels * p->out_cg + first_o;
-    const ptrdiff_t at = p->out_first + (ptrdiff_t)y * p->out_row +
+    const ptrdiff_t at = p->out_first + (ptrdiff_t)b->y0 * p->out_row +
                          (ptrdiff_t)b->x0 * p->out_pixel + (ptrdiff_t)channel;
+    const ptrdiff_t image = (ptrdiff_t)(b->n * p->out_image) + at;
     struct cconv_panel_affine affine;
-    struct cconv_panel_forward shared,
-        call = { .pixels = b->x1 - b->x0,
-                 .channels = CCONV_MIN(panels * p->panel->nr, p->out_cg - first_o),
-                 .b_block = (ptrdiff_t)p->panel_weights,
-                 .init = r->init.values == NULL
-                             ? NULL
-                             : r->init.values + (r->init.is_map ? at : (ptrdiff_t)channel),
-                 .init_stride = r->init.is_map ? p->out_pixel : 0,
-                 .init_far = r->init_far,
-                 .affine = affine_row(r, b, y, channel, &affine) ? &affine : NULL,
-                 .add = r->init.add == NULL ? NULL : r->init.add + b->n * p->out_image + at,
-                 .add_stride = p->out_pixel,
-                 .c = r->out + b->n * p->out_image + at,
-                 .c_stride = p->out_pixel,
-                 .act = r->act,
-                 .slope = r->slope,
-                 .stream = r->stream };
+    struct cconv_panel_forward calls[2];
+    struct cconv_panel_forward *call = &calls[0];
 
-    set_inputs(&r->input[0], &rows[0], b, y, first, &call);
-    if (r->inputs == 1) {
-        p->panel->forward(&call);
-        return;
+    *call = (struct cconv_panel_forward){ .pixels = b->x1 - b->x0,
+                                          .channels =
+                                              CCONV_MIN(panels * p->panel->nr, p->out_cg - first_o),
+                                          .b_block = (ptrdiff_t)p->panel_weights,
+                                          .init = r->init.values,
+                                          .init_stride = r->init.is_map ? p->out_pixel : 0,
+                                          .init_far = r->init_far,
+                                          .add = r->init.add == NULL ? NULL : r->init.add + image,
+                                          .add_stride = p->out_pixel,
+                                          .c = r->out + image,
+                                          .c_stride = p->out_pixel,
+                                          .act = r->act,
+                                          .slope = r->slope,
+                                          .stream = r->stream };
+    if (call->init != NULL)
+        call->init += r->init.is_map ? at : (ptrdiff_t)channel;
+    if (r->init.affine != NULL)
+        affine = affine_start(r, b, channel);
+    for (size_t i = 0; i < r->inputs; i++)
+        set_inputs(&r->input[i], &rows[i], b, first, &calls[i]);
+    for (size_t y = b->y0; y < b->y1; y++) {
+        call->affine = row_is_affine(r, y) ? &affine : NULL;
+        if (call->affine != NULL && !p->lines)
+            affine.row = y;
+        run_row(r, rows, y, calls);
+        call->c += p->out_row;
+        if (call->add != NULL)
+            call->add += p->out_row;
+        if (r->init.is_map && call->init != NULL)
+            call->init += p->out_row;
     }
-    set_inputs(&r->input[1], &rows[1], b, y, first, &shared);
-    cconv_shared_forward(p->panel, &call, &shared);
 }
 
 /* Panels outermost: one panel's weights stay in cache over all rows of a block.
@@ -330,10 +368,8 @@ static void run_part(const struct run *r, size_t block, size_t part, char *strip
                                   in->strip == 0 ? NULL : (cconv_real *)(void *)strip);
         strip += in->strip;
     }
-    for (size_t i = first; i < end; i += together) {
-        for (size_t y = b.y0; y < b.y1; y++)
-            run_row(r, rows, &b, y, i, together);
-    }
+    for (size_t i = first; i < end; i += together)
+        run_panel(r, rows, &b, i, together);
 }
 
 static void run_task(void *arg, size_t task, size_t slot)

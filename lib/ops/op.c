@@ -79,15 +79,39 @@ coordconv_status cconv_app_infer_like(struct cconv_app *app)
 /* With s the stride, d the dilation, c = (kernel - 1) d / 2 and p, P the pads before the
  * image and the larger one: the middle of output o's window is sample o s - p + c, that of
  * O in the larger image O s - P + c. */
-double cconv_window_carry(const struct cconv_window_pair *w, int back)
+int cconv_place_carry(const struct cconv_window *image, const struct cconv_window *larger, int axis,
+                      int back, const struct cconv_place *in, struct cconv_place *out)
 {
-    const double middle = 0.5 * (double)(w->image.kernel - 1) * (double)w->image.dilation;
-    const double lead = middle - (double)w->image.before;
-    const double larger_lead = middle - (double)w->larger.before;
+    const double middle = 0.5 * (double)(image->kernel - 1) * (double)image->dilation;
+    const double lead = middle - (double)image->before;
+    const double larger_lead = middle - (double)larger->before;
+    const double first = in->first[axis], step = in->step[axis];
 
-    if (back)
-        return w->first * w->image.stride - w->step * lead + larger_lead;
-    return (w->first + w->step * lead - larger_lead) / w->image.stride;
+    out->first[axis] = back ? first * image->stride - step * lead + larger_lead
+                            : (first + step * lead - larger_lead) / image->stride;
+    out->step[axis] = step;
+    out->extent[axis] = larger->out;
+    return larger->out >= 1 && larger->out <= INT32_MAX;
+}
+
+size_t cconv_places_alike(const struct cconv_place *places, size_t count)
+{
+    size_t n = 1;
+
+    if (places == NULL)
+        return count;
+    while (n < count && cconv_place_same(&places[n], &places[0]))
+        n++;
+    return n;
+}
+
+struct cconv_place cconv_image_whole(const struct cconv_shape *s)
+{
+    const int64_t extent[CCONV_AXES] = { [CCONV_Y] = s->ndim > 3 ? s->dim[s->ndim - 3] : 1,
+                                         [CCONV_X] = s->dim[s->ndim - 2],
+                                         [CCONV_Z] = s->ndim > 4 ? s->dim[1] : 1 };
+
+    return cconv_place_whole(extent);
 }
 
 void cconv_window_slide(struct cconv_window *w, int same)

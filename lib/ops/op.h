@@ -43,9 +43,16 @@ struct cconv_pool_attr {
     int32_t count_padding;
 };
 
+struct cconv_upsample_attr {
+    int32_t factor[2];     /* rows, columns */
+    int32_t mode;          /* COORDCONV_UPSAMPLE_* */
+    int32_t align_corners; /* of bilinear alone */
+};
+
 union cconv_attr {
     struct cconv_conv_attr conv; /* layers conv1d, conv2d, conv3d, conv_transpose2d */
     struct cconv_pool_attr pool; /* max_pool2d, avg_pool2d */
+    struct cconv_upsample_attr upsample;
     struct {
         int32_t in_features, out_features, bias;
     } linear;
@@ -60,8 +67,14 @@ union cconv_attr {
     struct cconv_shape reshape; /* as given: 0 copies, -1 infers */
     int64_t tile[2];            /* height, width */
     uint32_t axes;              /* softmax: bit set */
-    int32_t axis;               /* concat; flatten: the first */
-    double factor;              /* scale */
+    struct {
+        int32_t kind; /* COORDCONV_LOSS_*; heeded by l1 alone */
+        int32_t sum;  /* reduction is COORDCONV_REDUCE_SUM */
+        int32_t ignore;
+        double beta;
+    } loss;
+    int32_t axis;  /* concat; flatten: the first */
+    double factor; /* scale */
 };
 
 struct cconv_op;
@@ -164,7 +177,8 @@ extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv3d,
     cconv_op_softmax, cconv_op_reshape, cconv_op_flatten, cconv_op_tile, cconv_op_concat,
     cconv_op_add, cconv_op_multiply, cconv_op_max_pool2d, cconv_op_avg_pool2d,
     cconv_op_global_max_pool, cconv_op_global_avg_pool, cconv_op_global_sum_pool, cconv_op_mse,
-    cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy;
+    cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy, cconv_op_gaussian_kl,
+    cconv_op_l1, cconv_op_upsample2d;
 
 /* Messages of infer begin with the op's name and show the shapes. */
 #define CCONV_APP_LOG(app) (&(app)->context->log)
@@ -189,31 +203,21 @@ struct cconv_window {
     int32_t kernel, stride, dilation, before, after;
 };
 
-/* A window over an image, and the same over the larger one the image lies in. */
-struct cconv_window_pair {
-    struct cconv_window image, larger;
-    double first, step; /* place of sample 0, and from each to the next */
-};
-
 /* Output extent of a window sliding over `in` pixels: explicit pads, or SAME,
  * which sets before and after. out is 0 or less where the kernel does not fit. */
 void cconv_window_slide(struct cconv_window *w, int same);
 
-/* Place of output 0, where the middle of its window lies; back: of a transposed window.
- * From each output to the next it is `step`, as for the samples. */
-double cconv_window_carry(const struct cconv_window_pair *w, int back);
+/* How many images from the first of `count` on lie alike; places NULL: all do. */
+size_t cconv_places_alike(const struct cconv_place *places, size_t count);
 
-/* 1 if the image is the whole of the larger one. */
-static inline int cconv_place_is_whole(const struct cconv_place *p, int64_t height, int64_t width)
-{
-    return p->y == 0 && p->x == 0 && p->step_y == 1 && p->step_x == 1 && p->height == height &&
-           p->width == width;
-}
+/* The place of an image [N, H, W, C], a signal [N, L, C] or a volume [N, D, H, W, C] that is the
+ * whole: its extents, 1 on axes it does not have. */
+struct cconv_place cconv_image_whole(const struct cconv_shape *s);
 
-static inline int cconv_place_same(const struct cconv_place *a, const struct cconv_place *b)
-{
-    return a->y == b->y && a->x == b->x && a->step_y == b->step_y && a->step_x == b->step_x &&
-           a->height == b->height && a->width == b->width;
-}
+/* One axis of the place of the outputs of a window (back: of a transposed one) over an image that
+ * lies in *in: output 0 is where the middle of its window lies. larger: the same window over the
+ * larger image. 0 if there is no output in that, or too many. */
+int cconv_place_carry(const struct cconv_window *image, const struct cconv_window *larger, int axis,
+                      int back, const struct cconv_place *in, struct cconv_place *out);
 
 #endif /* CCONV_OPS_OP_H */

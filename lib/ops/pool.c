@@ -34,18 +34,15 @@ static struct cconv_window window(const struct cconv_app *app, int axis)
 static int carry(const struct cconv_app *app, const struct cconv_place *in, struct cconv_place *out)
 {
     const struct cconv_pool_attr *a = &app->attr->pool;
-    const struct cconv_window_pair y = { window(app, 0), window_over(a, 0, in->height), in->y,
-                                         in->step_y };
-    const struct cconv_window_pair x = { window(app, 1), window_over(a, 1, in->width), in->x,
-                                         in->step_x };
+    int fits = 1;
 
-    *out = (struct cconv_place){ .y = cconv_window_carry(&y, 0),
-                                 .x = cconv_window_carry(&x, 0),
-                                 .step_y = in->step_y,
-                                 .step_x = in->step_x,
-                                 .height = y.larger.out,
-                                 .width = x.larger.out };
-    return out->height >= 1 && out->width >= 1;
+    *out = *in;
+    for (int i = 0; i < 2; i++) {
+        const struct cconv_window w = window(app, i), larger = window_over(a, i, in->extent[i]);
+
+        fits &= cconv_place_carry(&w, &larger, i, 0, in, out);
+    }
+    return fits;
 }
 
 static coordconv_status check_attr(const struct cconv_app *app)

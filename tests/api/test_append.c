@@ -701,7 +701,7 @@ static void bad_arguments_are_refused(void **state)
     INVALID(c.dst = NULL, "dst is NULL");
     INVALID(c.dst = (float *)(void *)(pixels + 2), "dst is no multiple");
     MISFIT(c.count = 29, "5 channels of 2x3 reach float 29, dst has 29");
-    MISFIT(c.d.row_stride = -3, "row_stride -3");
+    MISFIT(c.d.row_stride = -3, ", -3, ");
     MISFIT(c.d.column_stride = 1; c.d.row_stride = 2; c.d.channel_stride = 6, "overlap");
     MISFIT(c.d.column_stride = 1; c.d.row_stride = 3; c.d.channel_stride = 5, "overlap");
     MISFIT(c.d.column_stride = 1, "overlap");

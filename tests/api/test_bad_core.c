@@ -379,6 +379,29 @@ static void conversions_out_of_range(void **state)
     }
 }
 
+static void random_numbers(void **state)
+{
+    const double nan = (double)NAN, infinity = (double)INFINITY;
+    coordconv_tensor *a = small_tensor(COORDCONV_F32), *ints = small_tensor(COORDCONV_I32);
+    (void)state;
+
+    check_fails(coordconv_tensor_normal(NULL, 0, 1, 2, 3), COORDCONV_ERR_INVALID, "NULL");
+    check_fails(coordconv_tensor_normal(a, nan, 1, 2, 3), COORDCONV_ERR_INVALID, "nan");
+    check_fails(coordconv_tensor_normal(a, 0, -1, 2, 3), COORDCONV_ERR_INVALID, "-1");
+    check_fails(coordconv_tensor_normal(a, 0, infinity, 2, 3), COORDCONV_ERR_INVALID, "inf");
+    check_fails(coordconv_tensor_normal(ints, 0, 1, 2, 3), COORDCONV_ERR_DTYPE, "3");
+    check_fails(coordconv_tensor_uniform(NULL, 0, 1, 2, 3), COORDCONV_ERR_INVALID, "NULL");
+    check_fails(coordconv_tensor_uniform(a, 1, 0.5, 2, 3), COORDCONV_ERR_INVALID, "-0.5");
+    check_fails(coordconv_tensor_uniform(a, 0, infinity, 2, 3), COORDCONV_ERR_INVALID, "inf");
+    check_fails(coordconv_tensor_uniform(ints, 0, 1, 2, 3), COORDCONV_ERR_DTYPE, "3");
+    for (int i = 0; i < 6; i++) /* a failed call has written nothing */
+        assert_true(((const float *)coordconv_tensor_data(a))[i] == 0);
+    check_ok(coordconv_tensor_uniform(a, 2.5, 2.5, 2, 3));
+    assert_true(((const float *)coordconv_tensor_data(a))[1] == 2.5f);
+    coordconv_tensor_unref(ints);
+    coordconv_tensor_unref(a);
+}
+
 static void permutations(void **state)
 {
     int64_t out[2] = { 7, 7 };
@@ -406,6 +429,7 @@ int main(void)
         cmocka_unit_test(views),
         cmocka_unit_test(copies_and_fills),
         cmocka_unit_test(conversions_out_of_range),
+        cmocka_unit_test(random_numbers),
         cmocka_unit_test(permutations),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -100,6 +100,7 @@ static void null_model(void **state)
         coordconv_model_leaky_relu(NULL, 0, 0.1),
         coordconv_model_sigmoid(NULL, 0),
         coordconv_model_tanh(NULL, 0),
+        coordconv_model_exp(NULL, 0),
         coordconv_model_scale(NULL, 0, 1),
         coordconv_model_softmax(NULL, 0, 2),
         coordconv_model_flatten(NULL, 0, 1),
@@ -116,6 +117,9 @@ static void null_model(void **state)
         coordconv_model_mse(NULL, 0, 0),
         coordconv_model_softmax_cross_entropy(NULL, 0, 0),
         coordconv_model_sigmoid_cross_entropy(NULL, 0, 0),
+        coordconv_model_gaussian_kl(NULL, 0, 0),
+        coordconv_model_loss(NULL, 0, 0, NULL),
+        coordconv_model_upsample2d(NULL, 0, NULL),
     };
     coordconv_model_output(NULL, "y", 0);
     for (size_t i = 0; i < COUNT(got); i++)
@@ -203,6 +207,7 @@ static void values(void **state)
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_leaky_relu(s.m, b, 0.1));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_sigmoid(s.m, b));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_tanh(s.m, b));
+        check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_exp(s.m, b));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_scale(s.m, b, 2));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_softmax(s.m, b, 2));
         check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_flatten(s.m, b, 1));
@@ -227,6 +232,8 @@ static void values(void **state)
                       coordconv_model_sigmoid_cross_entropy(s.m, b, s.x));
         check_poisons(COORDCONV_ERR_INVALID, text,
                       coordconv_model_sigmoid_cross_entropy(s.m, s.x, b));
+        check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_gaussian_kl(s.m, b, s.x));
+        check_poisons(COORDCONV_ERR_INVALID, text, coordconv_model_gaussian_kl(s.m, s.x, b));
         check_poisons(COORDCONV_ERR_INVALID, text,
                       coordconv_model_concat(s.m, 2, (const coordconv_value[]){ s.x, b }, 3));
     }
@@ -286,6 +293,8 @@ static void shapes_that_do_not_fit(void **state)
     check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
                   coordconv_model_sigmoid_cross_entropy(s.m, s.x, s.other));
     check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
+                  coordconv_model_gaussian_kl(s.m, s.x, s.other));
+    check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
                   coordconv_model_softmax_cross_entropy(s.m, s.x, s.other));
     check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
                   coordconv_model_concat(s.m, 2, (const coordconv_value[]){ s.x, s.other }, 3));
@@ -305,6 +314,8 @@ static void types_that_do_not_fit(void **state)
 {
     (void)state;
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_relu(s.m, s.labels));
+    check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_exp(s.m, s.labels));
+    check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_gaussian_kl(s.m, s.labels, s.x));
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_scale(s.m, s.labels, 2));
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_softmax(s.m, s.labels, 1));
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_add(s.m, s.labels, s.labels));
@@ -348,18 +359,26 @@ static void applied_layers(void **state)
 
 static int pool_average;
 
-static coordconv_status make_pool(const void *desc, void **out)
+/* A plan of a scene with this output; gives the scene up. */
+static coordconv_status make_plan(struct scene s, coordconv_value y, void **out)
 {
-    struct scene s = begin();
-    const coordconv_value y = pool_average ? coordconv_model_avg_pool2d(s.m, s.x, desc)
-                                           : coordconv_model_max_pool2d(s.m, s.x, desc);
+    coordconv_plan *plan = *out;
 
     coordconv_model_output(s.m, "y", y);
-    coordconv_plan *plan = *out;
     const coordconv_status status = coordconv_plan_new(s.m, NULL, &plan);
     *out = plan;
     coordconv_model_unref(s.m);
     return status;
+}
+
+static coordconv_status make_pool(const void *desc, void **out)
+{
+    const struct scene s = begin();
+
+    return make_plan(s,
+                     pool_average ? coordconv_model_avg_pool2d(s.m, s.x, desc)
+                                  : coordconv_model_max_pool2d(s.m, s.x, desc),
+                     out);
 }
 
 static void unmake_plan(void *made)
@@ -396,6 +415,104 @@ static void pools(void **state)
     d.padding = COORDCONV_SAME;
     d.pads[1] = 1;
     check_no_plan(COORDCONV_ERR_INVALID, "1", coordconv_model_max_pool2d(s.m, s.x, &d));
+}
+
+static coordconv_status make_upsample(const void *desc, void **out)
+{
+    const struct scene s = begin();
+
+    return make_plan(s, coordconv_model_upsample2d(s.m, s.x, desc), out);
+}
+
+static void upsampling(void **state)
+{
+    const coordconv_upsample2d_desc good = { .struct_size = sizeof good, .factor = { 2, 1024 } };
+    const struct bad_field fields[] = {
+        BAD(coordconv_upsample2d_desc, factor[0], 0, INVALID, "0"),
+        BAD(coordconv_upsample2d_desc, factor[1], 1025, INVALID, "1025"),
+        BAD(coordconv_upsample2d_desc, mode, 2, INVALID, "2"),
+        BAD(coordconv_upsample2d_desc, mode, -1, INVALID, "-1"),
+        BAD(coordconv_upsample2d_desc, align_corners, 1, INVALID, "1"),
+        BAD(coordconv_upsample2d_desc, reserved, 1, INVALID, "reserved"),
+    };
+    const int64_t huge[4] = { 1, 1 << 22, 2, 1 };
+    (void)state;
+
+    bad_fields(make_upsample, &good, sizeof good, fields, COUNT(fields));
+    bad_struct_size(make_upsample, &good, sizeof good, unmake_plan);
+    check_poisons(COORDCONV_ERR_INVALID, "NULL", coordconv_model_upsample2d(s.m, s.x, NULL));
+    check_poisons(COORDCONV_ERR_INVALID, "77", coordconv_model_upsample2d(s.m, 77, &good));
+    check_no_plan(COORDCONV_ERR_SHAPE, "[1, 5]", coordconv_model_upsample2d(s.m, s.vector, &good));
+    coordconv_upsample2d_desc d = good;
+    d.factor[0] = 1024;
+    check_no_plan(COORDCONV_ERR_SHAPE, "4294967296",
+                  coordconv_model_upsample2d(
+                      s.m, coordconv_model_input(s.m, "huge", COORDCONV_F32, 4, huge), &d));
+}
+
+static coordconv_status make_loss(const void *desc, void **out)
+{
+    const struct scene s = begin();
+
+    return make_plan(s, coordconv_model_loss(s.m, s.x, s.x, desc), out);
+}
+
+static void losses(void **state)
+{
+    const coordconv_loss_desc good = { .struct_size = sizeof good,
+                                       .kind = COORDCONV_LOSS_SMOOTH_L1 };
+    const struct bad_field fields[] = {
+        BAD(coordconv_loss_desc, kind, 0, INVALID, "0"),
+        BAD(coordconv_loss_desc, kind, 7, INVALID, "7"),
+        BAD(coordconv_loss_desc, reduction, 2, INVALID, "2"),
+        BAD(coordconv_loss_desc, reduction, -1, INVALID, "-1"),
+        BAD(coordconv_loss_desc, weighted, 2, INVALID, "2"),
+        BAD(coordconv_loss_desc, weight, 1, INVALID, "1"),
+        BAD(coordconv_loss_desc, ignore, 1, INVALID, "1"),
+    };
+    (void)state;
+
+    bad_fields(make_loss, &good, sizeof good, fields, COUNT(fields));
+    bad_struct_size(make_loss, &good, sizeof good, unmake_plan);
+    check_poisons(COORDCONV_ERR_INVALID, "NULL", coordconv_model_loss(s.m, s.x, s.x, NULL));
+    check_poisons(COORDCONV_ERR_INVALID, "77", coordconv_model_loss(s.m, 77, s.x, &good));
+    check_poisons(COORDCONV_ERR_INVALID, "-1", coordconv_model_loss(s.m, s.x, -1, &good));
+    check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]",
+                  coordconv_model_loss(s.m, s.x, s.other, &good));
+    check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_loss(s.m, s.x, s.labels, &good));
+    coordconv_loss_desc d = good;
+    d.beta = -1;
+    check_poisons(COORDCONV_ERR_INVALID, "-1", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d.beta = (double)INFINITY;
+    check_poisons(COORDCONV_ERR_INVALID, "inf", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d = good;
+    d.kind = COORDCONV_LOSS_L1;
+    d.beta = 0.5;
+    check_poisons(COORDCONV_ERR_INVALID, "0.5", coordconv_model_loss(s.m, s.x, s.x, &d));
+}
+
+/* Inputs of the scene are x 0, other 1, vector 2, labels 3. */
+static void weights_of_losses(void **state)
+{
+    coordconv_loss_desc d = { .struct_size = sizeof d,
+                              .kind = COORDCONV_LOSS_SIGMOID_CROSS_ENTROPY,
+                              .weighted = 1,
+                              .weight = 77 };
+    (void)state;
+
+    check_poisons(COORDCONV_ERR_INVALID, "77", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d.weight = COORDCONV_NO_VALUE;
+    check_poisons(COORDCONV_ERR_INVALID, "-1", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d.weight = 1;
+    check_no_plan(COORDCONV_ERR_SHAPE, "[1, 6, 7, 3]", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d.weight = 3;
+    check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d.kind = COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY;
+    check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d.weight = 2;
+    check_no_plan(COORDCONV_ERR_SHAPE, "[1, 5]", coordconv_model_loss(s.m, s.x, s.x, &d));
+    d.ignore = 1;
+    check_no_plan(COORDCONV_ERR_INVALID, "ignore", coordconv_model_loss(s.m, s.x, s.x, &d));
 }
 
 /* ---- analytic ---- */
@@ -451,6 +568,9 @@ int main(void)
         cmocka_unit_test(shapes_that_do_not_fit),
         cmocka_unit_test(types_that_do_not_fit),
         cmocka_unit_test(applied_layers),
+        cmocka_unit_test(upsampling),
+        cmocka_unit_test(losses),
+        cmocka_unit_test(weights_of_losses),
         cmocka_unit_test(pools),
         cmocka_unit_test(analytic),
     };

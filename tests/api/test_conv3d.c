@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * test_conv3d.c - convolutions of volumes against plain loops in double, with
- * other coordinates, folded in plans, and the same bits however they are cut.
+ * other coordinates, of parts of larger volumes, folded in plans, and the same bits
+ * however they are cut.
  */
 #include <float.h>
 #include <math.h>
@@ -21,20 +22,20 @@ static int32_t pick(uint64_t *state, int32_t bound)
 
 /* ---- plain loops ---- */
 
-static double along(const coordconv_grid_desc *g, int64_t k, int64_t n)
+static double along(const coordconv_grid_desc *g, double k, int64_t n)
 {
     const double single = g->single == COORDCONV_SINGLE_LOW ? g->low : (g->low + g->high) / 2;
     const double span = g->high - g->low;
 
     switch (g->sampling) {
     case COORDCONV_SAMPLING_START:
-        return g->low + span * (double)k / (double)n;
+        return g->low + span * k / (double)n;
     case COORDCONV_SAMPLING_CENTER:
-        return g->low + span * (2.0 * (double)k + 1) / (2.0 * (double)n);
+        return g->low + span * (2 * k + 1) / (2.0 * (double)n);
     case COORDCONV_SAMPLING_PIXEL:
-        return (double)k;
+        return k;
     default:
-        return n == 1 ? single : g->low + span * (double)k / (double)(n - 1);
+        return n == 1 ? single : g->low + span * k / (double)(n - 1);
     }
 }
 
@@ -44,7 +45,7 @@ static double plain_radius(const double v[3])
 }
 
 /* place: z, y, x. */
-static double radius(const coordconv_grid_desc *g, const int64_t place[3], const int64_t extent[3])
+static double radius(const coordconv_grid_desc *g, const double place[3], const int64_t extent[3])
 {
     double v[3], most = 0;
 
@@ -53,7 +54,7 @@ static double radius(const coordconv_grid_desc *g, const int64_t place[3], const
     for (int corner = 0; corner < 8; corner++) {
         double at[3];
         for (int i = 0; i < 3; i++)
-            at[i] = along(g, corner >> i & 1 ? extent[i] - 1 : 0, extent[i]);
+            at[i] = along(g, corner >> i & 1 ? (double)(extent[i] - 1) : 0, extent[i]);
         most = fmax(most, plain_radius(at));
     }
     for (int i = 0; i < 3; i++) {
@@ -67,7 +68,7 @@ static double radius(const coordconv_grid_desc *g, const int64_t place[3], const
 
 /* Coordinate channel q of x, y, z, radius as the flags have them. */
 static double coordinate(uint32_t coords, const coordconv_grid_desc *g, int q,
-                         const int64_t place[3], const int64_t extent[3])
+                         const double place[3], const int64_t extent[3])
 {
     const int xy = (coords & COORDCONV_COORDS_XY) != 0;
     const int has[3] = { xy || (coords & COORDCONV_COORDS_X) != 0,
@@ -98,7 +99,24 @@ struct layer {
     coordconv_grid_desc grid;   /* low and high set */
     coordconv_layer *layer;
     int64_t in[5], out[5];
+    const coordconv_frame_desc *frames; /* one a volume; NULL: each is the whole */
 };
+
+/* Coordinate channel q of voxel p = z, y, x of volume n. */
+static double coordinate_of(const struct layer *l, int64_t n, int q, const int64_t p[3])
+{
+    const coordconv_frame_desc whole = { 0 }, *f = l->frames != NULL ? &l->frames[n] : &whole;
+    const double first[3] = { f->z, f->y, f->x }, step[3] = { f->step_z, f->step_y, f->step_x };
+    const int64_t extent[3] = { f->depth, f->height, f->width };
+    double place[3];
+    int64_t of[3];
+
+    for (int i = 0; i < 3; i++) {
+        place[i] = first[i] + (step[i] != 0 ? step[i] : 1) * (double)p[i];
+        of[i] = extent[i] != 0 ? extent[i] : l->in[1 + i];
+    }
+    return coordinate(l->desc.coords, &l->grid, q, place, of);
+}
 
 /* Output `at` of [n, z, y, x, o]; the sum of magnitudes as well. */
 static double plain_output(const struct layer *l, coordconv_tensor *x, const int64_t at[5],
@@ -124,7 +142,7 @@ static double plain_output(const struct layer *l, coordconv_tensor *x, const int
         for (int c = 0; inside && c < channels; c++) {
             const int64_t voxel = ((at[0] * l->in[1] + p[0]) * l->in[2] + p[1]) * l->in[3] + p[2];
             const double value = c < data ? test_values(x)[voxel * l->in[4] + group * data + c]
-                                          : coordinate(d->coords, &l->grid, c - data, p, &l->in[1]);
+                                          : coordinate_of(l, at[0], c - data, p);
             const double product =
                 value * test_values(weight)[(at[4] * channels + c) * k[0] * k[1] * k[2] + tap];
             sum += product;
@@ -379,6 +397,182 @@ static void batches_are_their_volumes(void **state)
     coordconv_layer_unref(l.layer);
 }
 
+/* ---- parts of larger volumes ---- */
+
+/* "x" -> layers, a leaky ReLU between -> "y". */
+static coordconv_plan *plan_of(coordconv_context *of, int count, coordconv_layer *const *layer,
+                               const int64_t in[5])
+{
+    coordconv_model *m = NULL;
+    coordconv_plan *plan = NULL;
+
+    check_ok(coordconv_model_new(of, &m));
+    coordconv_value h = coordconv_model_input(m, "x", TEST_REAL, 5, in);
+    for (int i = 0; i < count; i++)
+        h = coordconv_model_apply(m, layer[i], i > 0 ? coordconv_model_leaky_relu(m, h, 0.5) : h);
+    coordconv_model_output(m, "y", h);
+    check_ok(coordconv_plan_new(m, NULL, &plan));
+    coordconv_model_unref(m);
+    return plan;
+}
+
+static coordconv_tensor *run_plan(coordconv_plan *plan, coordconv_tensor *x)
+{
+    coordconv_tensor *y = NULL;
+
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_plan_run(plan));
+    check_ok(coordconv_plan_output(plan, "y", &y));
+    return y;
+}
+
+static coordconv_frame_desc pick_frame(uint64_t *seed)
+{
+    coordconv_frame_desc f = { .struct_size = sizeof f,
+                               .y = pick(seed, 20) - 4,
+                               .x = 0.5 * pick(seed, 40) - 4,
+                               .step_y = pick(seed, 2) * 0.75,
+                               .step_x = pick(seed, 2) ? -1 : 0,
+                               .height = pick(seed, 2) ? 1 + pick(seed, 30) : 0,
+                               .width = 1 + pick(seed, 30),
+                               .z = 0.25 * pick(seed, 80) - 4,
+                               .step_z = 0.5 * (pick(seed, 9) - 4),
+                               .depth = pick(seed, 4) ? 1 + pick(seed, 30) : 0 };
+    return f;
+}
+
+/* Some volumes in a row lie alike. Frames taken away, the bits are those from before. */
+static void frames_of_one_layer(void **state)
+{
+    uint64_t seed = 71;
+    (void)state;
+
+    for (int i = 0; i < 60; i++) {
+        coordconv_frame_desc frames[4];
+        struct layer l = draw(&seed);
+
+        l.in[0] = 1 + pick(&seed, 4);
+        make(&l, context, 0);
+        for (int n = 0; n < 4; n++)
+            frames[n] = n > 0 && pick(&seed, 2) ? frames[n - 1] : pick_frame(&seed);
+        if (coordconv_layer_output_shape(l.layer, 5, l.in, l.out) == COORDCONV_OK) {
+            coordconv_tensor *x = test_tensor(context, 5, l.in, seed);
+            coordconv_plan *plan = plan_of(context, 1, &l.layer, l.in);
+            coordconv_tensor *plain = run_plan(plan, x), *kept = test_like(context, plain), *y;
+
+            check_ok(coordconv_tensor_copy(kept, plain));
+            check_ok(coordconv_plan_set_frames(plan, "x", l.in[0], frames));
+            y = run_plan(plan, x);
+            l.frames = frames;
+            check_plain(&l, x, y);
+            coordconv_tensor_unref(y);
+            check_ok(coordconv_plan_set_frames(plan, "x", 0, NULL));
+            y = run_plan(plan, x);
+            test_check_same(y, kept, "whole volumes again");
+            coordconv_tensor *const made[] = { x, plain, kept, y };
+            for (size_t k = 0; k < COUNT(made); k++)
+                coordconv_tensor_unref(made[k]);
+            coordconv_plan_unref(plan);
+        }
+        coordconv_layer_unref(l.layer);
+    }
+}
+
+enum {
+    DEEP = 3,
+    TILES = 4
+};
+
+/* Layers without padding; stride: of them all together, z, y, x. */
+static void make_deep(coordconv_layer *layer[DEEP], int64_t stride[3], uint64_t *seed)
+{
+    for (int i = 0; i < 3; i++)
+        stride[i] = 1;
+    for (int k = 0; k < DEEP; k++) {
+        struct layer l = { .desc = { .struct_size = sizeof l.desc,
+                                     .coords = ALL,
+                                     .in_channels = k == 0 ? 2 : 5,
+                                     .out_channels = 5 } };
+        for (int i = 0; i < 3; i++) {
+            l.desc.kernel[i] = 1 + pick(seed, 3);
+            l.desc.stride[i] = 1 + (pick(seed, 3) == 0);
+            stride[i] *= l.desc.stride[i];
+        }
+        make(&l, context, 0);
+        layer[k] = l.layer;
+    }
+}
+
+/* What lies at `first` in `whole`, as large as `part`. */
+static coordconv_tensor *cut(coordconv_tensor *whole, const int64_t first[3],
+                             const int64_t extent[3])
+{
+    coordconv_tensor *part = whole;
+
+    coordconv_tensor_ref(part);
+    for (int32_t i = 0; i < 3; i++) {
+        coordconv_tensor *rest = part;
+
+        part = NULL;
+        check_ok(coordconv_tensor_slice(rest, 1 + i, first[i], extent[i], &part));
+        coordconv_tensor_unref(rest);
+    }
+    return part;
+}
+
+/* A network of layers without padding gives the same for a part as for the whole volume. */
+static void tiles_are_the_whole(void **state)
+{
+    const int64_t whole[5] = { 1, 19, 23, 21, 2 }, tile[5] = { 1, 15, 14, 16, 2 };
+    uint64_t seed = 90;
+    (void)state;
+
+    for (int i = 0; i < 8; i++) {
+        coordconv_layer *layer[DEEP];
+        int64_t stride[3], extent[3];
+
+        make_deep(layer, stride, &seed);
+        coordconv_plan *of_whole = plan_of(context, DEEP, layer, whole);
+        coordconv_plan *of_tile = plan_of(context, DEEP, layer, tile);
+        coordconv_tensor *x = test_tensor(context, 5, whole, seed);
+        coordconv_tensor *want = run_plan(of_whole, x);
+        for (int t = 0; t < TILES; t++) {
+            int64_t at[3], first[3];
+            coordconv_tensor *part, *got;
+
+            for (int k = 0; k < 3; k++) {
+                at[k] = pick(&seed, (int32_t)((whole[1 + k] - tile[1 + k]) / stride[k]) + 1);
+                first[k] = at[k] * stride[k];
+            }
+            const coordconv_frame_desc frame = { .struct_size = sizeof frame,
+                                                 .y = (double)first[1],
+                                                 .x = (double)first[2],
+                                                 .height = whole[2],
+                                                 .width = whole[3],
+                                                 .z = (double)first[0],
+                                                 .depth = whole[1] };
+            part = cut(x, first, &tile[1]);
+            check_ok(coordconv_plan_set_frames(of_tile, "x", 1, &frame));
+            got = run_plan(of_tile, part);
+            coordconv_tensor_unref(part);
+            for (int k = 0; k < 3; k++)
+                extent[k] = coordconv_tensor_dim(got, 1 + k);
+            coordconv_tensor *there = cut(want, at, extent), *same = test_like(context, got);
+            check_ok(coordconv_tensor_copy(same, there));
+            test_check_same(got, same, "a tile");
+            coordconv_tensor_unref(there);
+            coordconv_tensor_unref(same);
+            coordconv_tensor_unref(got);
+        }
+        coordconv_tensor_unref(x);
+        coordconv_tensor_unref(want);
+        coordconv_plan_unref(of_whole);
+        coordconv_plan_unref(of_tile);
+        for (int k = 0; k < DEEP; k++)
+            coordconv_layer_unref(layer[k]);
+    }
+}
+
 /* ---- other coordinates ---- */
 
 static void with_coords(void **state)
@@ -426,7 +620,6 @@ static void folded(void **state)
 {
     struct layer l = large();
     const coordconv_batch_norm_desc desc = { .struct_size = sizeof desc, .channels = 5 };
-    const coordconv_frame_desc frame = { .struct_size = sizeof frame };
     coordconv_layer *norm = NULL;
     coordconv_model *m = NULL;
     coordconv_plan *plan = NULL;
@@ -446,7 +639,6 @@ static void folded(void **state)
     h = coordconv_model_apply(m, norm, coordconv_model_apply(m, l.layer, h));
     coordconv_model_output(m, "y", coordconv_model_leaky_relu(m, h, 0.25));
     check_ok(coordconv_plan_new(m, NULL, &plan));
-    check_fails(coordconv_plan_set_frames(plan, "x", 1, &frame), COORDCONV_ERR_SHAPE, "x");
     check_ok(coordconv_plan_bind(plan, "x", x));
     check_ok(coordconv_plan_run(plan));
     check_ok(coordconv_plan_output(plan, "y", &got));
@@ -471,6 +663,8 @@ int main(void)
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(batches_are_their_volumes),
         cmocka_unit_test(gradients_of_several_runs),
+        cmocka_unit_test(frames_of_one_layer),
+        cmocka_unit_test(tiles_are_the_whole),
         cmocka_unit_test(with_coords),
         cmocka_unit_test(folded),
     };

@@ -85,6 +85,9 @@ static coordconv_model *new_net(coordconv_context *context)
 {
     const int64_t image[4] = { -1, SIDE, SIDE, 3 }, one[1] = { -1 };
     const coordconv_pool2d_desc pool = { .struct_size = sizeof pool, .kernel = { 2, 2 } };
+    const coordconv_upsample2d_desc larger = { .struct_size = sizeof larger,
+                                               .factor = { 2, 2 },
+                                               .mode = COORDCONV_UPSAMPLE_BILINEAR };
     coordconv_model *m = NULL;
 
     check_ok(coordconv_model_new(context, &m));
@@ -96,6 +99,7 @@ static coordconv_model *new_net(coordconv_context *context)
     h = apply(context, m, 2, 12, 12, h);
     h = coordconv_model_add(m, coordconv_model_tanh(m, h), skip);
     h = coordconv_model_avg_pool2d(m, h, &pool);
+    h = coordconv_model_avg_pool2d(m, coordconv_model_upsample2d(m, h, &larger), &pool);
     coordconv_model_output(m, "map", coordconv_model_softmax(m, h, 1u << 1 | 1u << 2));
     const coordconv_value parts[3] = {
         coordconv_model_global_avg_pool(m, h), coordconv_model_global_max_pool(m, h),
@@ -104,9 +108,11 @@ static coordconv_model *new_net(coordconv_context *context)
     h = coordconv_model_concat(m, 3, parts, 1);
     h = apply(context, m, 3, 36, CLASSES, h);
     coordconv_model_output(m, "y", h);
+    const coordconv_value loss = coordconv_model_softmax_cross_entropy(
+        m, h, coordconv_model_input(m, "labels", COORDCONV_I32, 1, one));
+    const coordconv_value kl = coordconv_model_gaussian_kl(m, h, h);
     coordconv_model_output(m, "loss",
-                           coordconv_model_softmax_cross_entropy(
-                               m, h, coordconv_model_input(m, "labels", COORDCONV_I32, 1, one)));
+                           coordconv_model_add(m, loss, coordconv_model_scale(m, kl, 0.01)));
     return m;
 }
 

@@ -4,6 +4,7 @@
  * that each lie in a way of their own: same bits one by one and for any number of
  * threads; what they go through and what they do not.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,8 +249,8 @@ static coordconv_value exact_conv(coordconv_model *m, uint32_t coords, int32_t i
     return x;
 }
 
-/* Everything a frame goes through, with windows of several strides: 4 pixels of the input to one
- * of the output. */
+/* Everything a frame goes through, with windows of several strides: 4 x 4 pixels of the input to
+ * 2 x 3 of the output. */
 static coordconv_model *exact_model(int64_t height, int64_t width)
 {
     const uint32_t xy = COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL;
@@ -258,6 +259,7 @@ static coordconv_model *exact_model(int64_t height, int64_t width)
     const coordconv_pool2d_desc one = { .struct_size = sizeof one,
                                         .kernel = { 2, 2 },
                                         .stride = { 1, 1 } };
+    const coordconv_upsample2d_desc larger = { .struct_size = sizeof larger, .factor = { 2, 3 } };
     const coordconv_linear_desc linear_desc = { .struct_size = sizeof linear_desc,
                                                 .in_features = 4,
                                                 .out_features = 4 };
@@ -283,6 +285,7 @@ static coordconv_model *exact_model(int64_t height, int64_t width)
     h = exact_conv(m, xy, 10, 2, 1, 1, h);
     h = coordconv_model_avg_pool2d(m, coordconv_model_scale(m, h, 0.0625), &one);
     h = exact_conv(m, xy, 2, 3, 2, 2, h);
+    h = coordconv_model_scale(m, coordconv_model_upsample2d(m, h, &larger), 0.0625);
     coordconv_model_output(m, "y", exact_conv(m, xy, 3, 5, 1, 1, h));
     return m;
 }
@@ -347,7 +350,7 @@ static void frames_go_through_operations(void **state)
     check_ok(coordconv_plan_set_frames(plan, "x", TILES, frames));
     coordconv_tensor *want = run_once(whole, image), *got = run_once(plan, tiles);
     for (int n = 0; n < TILES; n++)
-        check_crop(want, at[n][0] / 4, at[n][1] / 4, got, n, 0);
+        check_crop(want, at[n][0] / 4 * 2, at[n][1] / 4 * 3, got, n, 0);
     coordconv_tensor_unref(want);
     coordconv_tensor_unref(got);
     coordconv_tensor_unref(v1);
@@ -356,6 +359,83 @@ static void frames_go_through_operations(void **state)
     coordconv_tensor_unref(tiles);
     coordconv_plan_unref(whole);
     coordconv_plan_unref(plan);
+}
+
+/* A layer that makes of any image the rows and columns of its pixels. */
+static coordconv_value places(coordconv_model *m, coordconv_value x)
+{
+    const coordconv_conv2d_desc desc = { .struct_size = sizeof desc,
+                                         .coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL,
+                                         .in_channels = 2,
+                                         .out_channels = 2,
+                                         .kernel = { 1, 1 },
+                                         .init = COORDCONV_INIT_ZEROS };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_conv2d_new(context, &desc, &layer));
+    test_real *weight = test_values(test_parameter(layer, "weight")); /* [2][2 data, x, y] */
+    weight[3] = weight[6] = 1;
+    x = coordconv_model_apply(m, layer, x);
+    coordconv_layer_unref(layer);
+    return x;
+}
+
+/* Interpolating the places of pixels gives places: those that pixels behind the upsampling have, in
+ * the larger image upsampled, said in pixels of the larger image. Without aligned corners that is
+ * so from the middle of the first pixel to the middle of the last. */
+static void frames_go_through_upsampling(void **state)
+{
+    enum {
+        H1 = 5,
+        W1 = 7,
+        CASES = 8
+    };
+    const int64_t shape[4] = { 1, H1, W1, 2 };
+    coordconv_tensor *x = test_tensor(context, 4, shape, 9);
+    (void)state;
+
+    for (int i = 0; i < CASES; i++) {
+        const int align = i % 2, f[2] = { 1 + i % 3, 4 - i % 3 }, extent[2] = { 23, 31 };
+        const coordconv_upsample2d_desc desc = { .struct_size = sizeof desc,
+                                                 .factor = { f[0], f[1] },
+                                                 .mode = COORDCONV_UPSAMPLE_BILINEAR,
+                                                 .align_corners = align };
+        coordconv_frame_desc frame = frame_of(4 - i, 11, extent[0], extent[1]);
+        coordconv_model *m = NULL;
+        coordconv_plan *plan = NULL;
+        coordconv_tensor *from = NULL, *to = NULL;
+
+        frame.step_y = i % 4 < 2 ? 0.75 : 1;
+        frame.step_x = i % 4 < 2 ? -1 : 2.5;
+        check_ok(coordconv_model_new(context, &m));
+        const coordconv_value input = coordconv_model_input(m, "x", TEST_REAL, 4, shape);
+        const coordconv_value up = coordconv_model_upsample2d(m, places(m, input), &desc);
+        coordconv_model_output(m, "from", up);
+        coordconv_model_output(m, "to", places(m, up));
+        check_ok(coordconv_plan_new(m, NULL, &plan));
+        check_ok(coordconv_plan_bind(plan, "x", x));
+        check_ok(coordconv_plan_set_frames(plan, "x", 1, &frame));
+        check_ok(coordconv_plan_run(plan));
+        check_ok(coordconv_plan_output(plan, "from", &from));
+        check_ok(coordconv_plan_output(plan, "to", &to));
+        for (int64_t p = 0; p < (int64_t)H1 * f[0] * W1 * f[1]; p++)
+            for (int axis = 0; axis < 2; axis++) {
+                const int64_t n = axis == 0 ? H1 : W1, out = n * f[axis], larger = extent[axis];
+                const int64_t o = axis == 0 ? p / (W1 * f[1]) : p % (W1 * f[1]);
+                const double place = (double)test_values(to)[2 * p + axis];
+                const double want =
+                    align ? place * (double)(larger - 1) / (double)(larger * f[axis] - 1)
+                          : (place + 0.5) / f[axis] - 0.5;
+
+                if (align || (2 * o + 1 >= f[axis] && 2 * (out - o) - 1 >= f[axis]))
+                    assert_true(fabs((double)test_values(from)[2 * p + axis] - want) < 1e-4);
+            }
+        coordconv_tensor_unref(from);
+        coordconv_tensor_unref(to);
+        coordconv_plan_unref(plan);
+        coordconv_model_unref(m);
+    }
+    coordconv_tensor_unref(x);
 }
 
 /* A part of a signal, in pixels, has the bits of the whole signal. */
@@ -575,6 +655,7 @@ int main(void)
         cmocka_unit_test(batches_are_their_images),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(frames_go_through_operations),
+        cmocka_unit_test(frames_go_through_upsampling),
         cmocka_unit_test(signals),
         cmocka_unit_test(frames_end),
         cmocka_unit_test(misuse),

@@ -358,6 +358,9 @@ static void build(struct stage *s, coordconv_model *m)
     const int64_t open[4] = { -1, 6, 5, 3 }, one[1] = { -1 }, four[2] = { -1, 4 };
     const int64_t again[2] = { 0, -1 };
     const coordconv_pool2d_desc pool = { .struct_size = sizeof pool, .kernel = { 2, 2 } };
+    const coordconv_upsample2d_desc bigger = { .struct_size = sizeof bigger,
+                                               .factor = { 2, 2 },
+                                               .mode = COORDCONV_UPSAMPLE_BILINEAR };
     const coordconv_value x = coordconv_model_input(m, "x", COORDCONV_F32, 4, open);
     const coordconv_value labels = coordconv_model_input(m, "labels", COORDCONV_I32, 1, one);
     const coordconv_value target = coordconv_model_input(m, "target", COORDCONV_F32, 2, four);
@@ -368,6 +371,7 @@ static void build(struct stage *s, coordconv_model *m)
     coordconv_value b = coordconv_model_tanh(m, coordconv_model_avg_pool2d(m, h, &pool));
     h = coordconv_model_multiply(m, coordconv_model_add(m, a, b), b);
     h = coordconv_model_apply(m, s->layer[1], h); /* [N, 6, 4, 3] */
+    h = coordconv_model_avg_pool2d(m, coordconv_model_upsample2d(m, h, &bigger), &pool);
     a = coordconv_model_global_max_pool(m, h);
     b = coordconv_model_add(m, coordconv_model_global_avg_pool(m, h),
                             coordconv_model_scale(m, coordconv_model_global_sum_pool(m, h), 0.1));
@@ -381,6 +385,13 @@ static void build(struct stage *s, coordconv_model *m)
     coordconv_value loss = coordconv_model_mse(m, a, target);
     loss = coordconv_model_add(m, loss, coordconv_model_softmax_cross_entropy(m, a, labels));
     loss = coordconv_model_add(m, loss, coordconv_model_sigmoid_cross_entropy(m, b, target));
+    const coordconv_loss_desc loss_desc = { .struct_size = sizeof loss_desc,
+                                            .kind = COORDCONV_LOSS_SMOOTH_L1,
+                                            .weighted = 1,
+                                            .weight = target };
+    loss = coordconv_model_add(m, loss, coordconv_model_loss(m, b, target, &loss_desc));
+    loss =
+        coordconv_model_add(m, loss, coordconv_model_gaussian_kl(m, a, coordconv_model_exp(m, b)));
     coordconv_model_output(m, "y", a);
     coordconv_model_output(m, "loss", loss);
 }

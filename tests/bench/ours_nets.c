@@ -6,7 +6,7 @@
  * losses of the first step can be compared with those of the peers.
  */
 #include "ours.h"
-#include "../resnet.h"
+#include "../../examples/resnet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,7 +197,7 @@ coordconv_status ours_resnet_arena(coordconv_context *context, struct ours_arena
     const coordconv_plan_desc desc = { .struct_size = sizeof desc,
                                        .inputs = &image,
                                        .input_count = 1 };
-    coordconv_model *model = resnet_new(context, &resnet_50);
+    coordconv_model *model = resnet_new(context, &resnet_50, NULL);
     size_t bytes = 0, packed = 0;
     coordconv_status status = coordconv_plan_arena_size(model, &desc, &bytes);
 

@@ -132,7 +132,34 @@ def safetensors():
     return {name + ".bin": data for name, data in seeds.items()}
 
 
+def idx_file(*shape, kind=8, ndim=None, data=None):
+    """Elements 0, 1, 2 ... 9, 0, 1 ...: as many as the shape says, or as data says."""
+    count = int(numpy.prod(shape)) if data is None else data
+    return (bytes([0, 0, kind, len(shape) if ndim is None else ndim]) +
+            struct.pack(">%dI" % len(shape), *shape) + bytes(i % 10 for i in range(count)))
+
+
+def idx():
+    most = 2**32 - 1
+    seeds = {
+        "labels": idx_file(12), "images": idx_file(3, 4, 5), "pairs": idx_file(4, 2),
+        "colours": idx_file(2, 3, 3, 3), "empty": idx_file(0, 28, 28), "five-axes": idx_file(
+            1, 1, 1, 1, 2), "no-axes": idx_file(), "all-axes": idx_file(2, ndim=255),
+        "short": idx_file(3, 4, 5)[:-1], "rest": idx_file(3, 4, 5) + b"x", "nothing": b"",
+        "magic": b"\0\0\x08", "header": idx_file(3, 4, 5)[:11], "label-10": idx_file(2)[:-1] +
+        b"\x0a", "little-endian": bytes([0, 0, 8, 1, 2, 0, 0, 0, 1, 2]),
+        "wraps-32": idx_file(2**16, 2**16, data=0), "wraps-64": idx_file(
+            2**31, 2**31, 4, data=0), "zero-first": idx_file(0, most, most),
+        "zero-last": idx_file(most, most, 0), "most": idx_file(most, most, most, most, data=4),
+        "npy": npy_file(numpy.arange(6)), "gzip": b"\x1f\x8b\x08\0\0\0\0\0",
+    }
+    for name, kind in (("i8", 9), ("i16", 11), ("i32", 12), ("f32", 13), ("f64", 14), ("0", 0)):
+        seeds["type-" + name] = idx_file(3, kind=kind)
+    return {name + ".idx": data for name, data in seeds.items()}
+
+
 if __name__ == "__main__":
+    write("idx", idx())
     write("safetensors", safetensors())
     write("npy", npy())
     write("dlpack", dlpack())

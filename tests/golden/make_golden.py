@@ -358,7 +358,8 @@ def layer_cases():
 
 
 def loss_case(case, kind, shape):
-    """config: kind. kind 0 mse, 1 softmax by index, 2 softmax by distribution, 3 sigmoid.
+    """config: kind. kind 0 mse, 1 softmax by index, 2 softmax by distribution, 3 sigmoid, 4 the
+    divergence of normal distributions by their means, 5 by their log-variances.
     Arrays: x target loss dx."""
     seed(case)
     x = (2 * draw(*shape)).requires_grad_()  # already NHWC: no loss here knows of layout
@@ -373,11 +374,73 @@ def loss_case(case, kind, shape):
         target = torch.softmax(draw(n, x.numel() // n), 1).float().double()
         loss = F.cross_entropy(x.reshape(n, -1), target)
         target = target.reshape(shape)
-    else:
+    elif kind == 3:
         target = torch.rand(*shape).double()
         loss = F.binary_cross_entropy_with_logits(x, target)
+    else:
+        target = draw(*shape)
+        mean, log_variance = (x, target) if kind == 4 else (target, x)
+        loss = torch.distributions.kl_divergence(
+            torch.distributions.Normal(mean, (log_variance / 2).exp()),
+            torch.distributions.Normal(0.0, 1.0)).sum() / n
     grad, = torch.autograd.grad(loss, x)
     save(case, [kind], largest(loss, grad), [x, target, loss, grad])
+
+
+MSE, L1, SMOOTH_L1, ROBUST_L1, SIGMOID, SOFTMAX = 1, 2, 3, 4, 5, 6  # COORDCONV_LOSS_*
+
+
+def described_loss_case(case, kind, shape, beta=0.0, total=False, weighted=True, ignore=False,
+                        labels=False):
+    """config: kind reduction weighted ignore. Arrays: x target loss dx weight beta."""
+    seed(case)
+    x = (1.5 * draw(*shape)).requires_grad_()
+    n, flat = shape[0], x.reshape(shape[0], -1)
+    target = draw(*shape) if kind <= ROBUST_L1 else torch.rand(*shape).double()
+    weight = torch.rand(*(shape if kind != SOFTMAX else (n,))).double()
+    weight[0] = 0.0
+    if not weighted:
+        weight = torch.ones_like(weight)
+    if kind == MSE:
+        terms = F.mse_loss(x, target, reduction="none")
+    elif kind == L1:
+        terms = F.l1_loss(x, target, reduction="none")
+    elif kind == SMOOTH_L1:
+        terms = F.smooth_l1_loss(x, target, reduction="none", beta=beta)
+    elif kind == ROBUST_L1:
+        d = (x - target).abs()
+        terms = torch.where(d < beta, d * d / beta, d)
+    elif kind == SIGMOID:
+        terms = F.binary_cross_entropy_with_logits(x, target, reduction="none")
+    elif labels:
+        target = torch.randint(0, flat.shape[1], (n,))
+        target[1] = -1 if ignore else target[1]
+        terms = F.cross_entropy(flat, target, reduction="none", ignore_index=-1)
+    else:
+        target = torch.softmax(target.reshape(n, -1), 1).float().double().reshape(shape)
+        terms = F.cross_entropy(flat, target.reshape(n, -1), reduction="none")
+    counted = torch.where(target < 0, 0.0, weight) if ignore else weight
+    loss = (counted * terms).sum() / (1.0 if total else counted.sum())
+    grad, = torch.autograd.grad(loss, x)
+    save(case, [kind, int(total), int(weighted), int(ignore)], largest(loss, grad),
+         [x, target, loss, grad, weight, np.array([beta])])
+
+
+def described_loss_cases():
+    described_loss_case("loss-mse-weighted", MSE, (2, 3, 5, 2))
+    described_loss_case("loss-l1", L1, (4, 7), weighted=False)
+    described_loss_case("loss-smooth-l1", SMOOTH_L1, (5, 6), beta=1.0, weighted=False)
+    described_loss_case("loss-smooth-l1-beta", SMOOTH_L1, (2, 3, 5, 2), beta=0.3)
+    described_loss_case("loss-robust-l1", ROBUST_L1, (5, 6), beta=1.0, weighted=False, total=True)
+    described_loss_case("loss-robust-l1-beta", ROBUST_L1, (5, 6), beta=2.5)
+    described_loss_case("loss-sigmoid-weighted", SIGMOID, (6, 7))
+    described_loss_case("loss-sigmoid-sum", SIGMOID, (2, 3, 5, 2), total=True)
+    described_loss_case("loss-softmax-labels", SOFTMAX, (5, 7), labels=True)
+    described_loss_case("loss-softmax-ignore", SOFTMAX, (5, 7), labels=True, ignore=True,
+                        weighted=False)
+    described_loss_case("loss-softmax-both", SOFTMAX, (4, 2, 3, 1), labels=True, ignore=True,
+                        total=True)
+    described_loss_case("loss-softmax-distribution", SOFTMAX, (4, 2, 3, 1))
 
 
 def loss_cases():
@@ -388,6 +451,8 @@ def loss_cases():
     loss_case("softmax-distribution", 2, (3, 4, 6, 1))
     loss_case("sigmoid-vector", 3, (4, 3))
     loss_case("sigmoid-image", 3, (2, 3, 5, 2))
+    loss_case("gaussian-kl-mean", 4, (4, 3))
+    loss_case("gaussian-kl-variance", 5, (2, 3, 5, 2))
 
 
 # ---- pooling and elementwise ------------------------------------------------
@@ -424,6 +489,18 @@ def pool_case(case, kind, shape, kernel, stride, pads=(0, 0, 0, 0), same=False, 
     save(case, config, largest(y, grad), [nhwc(x), nhwc(y), nhwc(dy), nhwc(grad)])
 
 
+def upsample_case(case, shape, factor, mode, align_corners=False):
+    """config: factors mode align_corners. Arrays: x y dy dx."""
+    seed(case)
+    x = draw(*shape).requires_grad_()
+    y = F.interpolate(x, scale_factor=factor, mode=mode,
+                      **({"align_corners": align_corners} if mode == "bilinear" else {}))
+    dy = draw(*y.shape)
+    grad, = torch.autograd.grad(y, x, dy)
+    save(case, [*factor, int(mode == "bilinear"), int(align_corners)], largest(y, grad),
+         [nhwc(x), nhwc(y), nhwc(dy), nhwc(grad)])
+
+
 def op_case(case, kind, shape, function):
     """config: kind. Arrays: x y dy dx; shapes as in the library."""
     seed(case)
@@ -443,6 +520,11 @@ def op_cases():
     pool_case("avg-pool-inside", 1, (1, 3, 7, 6), 3, 2, (1, 1, 1, 1))
     pool_case("avg-pool-whole", 1, (1, 3, 7, 6), 3, 2, (1, 1, 1, 1), count_padding=True)
     pool_case("avg-pool-same", 1, (2, 3, 5, 7), (2, 3), 2, same=True)
+    upsample_case("upsample-nearest", (2, 3, 4, 5), (2, 3), "nearest")
+    upsample_case("upsample-bilinear", (2, 3, 4, 5), (2, 2), "bilinear")
+    upsample_case("upsample-bilinear-3x1", (1, 2, 3, 4), (3, 1), "bilinear")
+    upsample_case("upsample-corners", (2, 3, 4, 5), (3, 2), "bilinear", True)
+    upsample_case("upsample-one-row", (1, 2, 1, 3), (4, 2), "bilinear", True)
     op_case("relu", 0, (2, 3, 5), torch.relu)
     op_case("leaky-relu", 1, (2, 3, 5), lambda x: F.leaky_relu(x, 0.125))
     op_case("sigmoid", 2, (3, 7), torch.sigmoid)
@@ -453,6 +535,7 @@ def op_cases():
     op_case("global-max", 6, (2, 3, 4, 5), lambda x: x.amax((1, 2)))
     op_case("global-avg", 7, (2, 3, 4, 5), lambda x: x.mean((1, 2)))
     op_case("global-sum", 8, (2, 3, 4, 5), lambda x: x.sum((1, 2)))
+    op_case("exp", 9, (3, 7), torch.exp)
 
 
 # ---- optimizers -------------------------------------------------------------
@@ -544,6 +627,7 @@ def main():
     conv3d_cases()
     layer_cases()
     loss_cases()
+    described_loss_cases()
     op_cases()
     optimizer_cases()
 

@@ -24,6 +24,7 @@ ACT(relu, CCONV_ACT_RELU)
 ACT(leaky, CCONV_ACT_LEAKY)
 ACT(sigmoid, CCONV_ACT_SIGMOID)
 ACT(tangent, CCONV_ACT_TANH)
+ACT(exponential, CCONV_ACT_EXP)
 CASE(relu_in_place, k->eltwise.act_backward(CCONV_ACT_RELU, SLOPE, d->n, d->x, d->out, d->out))
 CASE(add, k->eltwise.add(d->n, d->x, d->y, d->out))
 CASE(add_in_place, k->eltwise.add(d->n, d->x, d->out, d->out))
@@ -44,6 +45,12 @@ CASE(square, d->sums[0] = k->loss.square.forward(d->n, d->x, d->y))
 CASE(square_backward, k->loss.square.backward(d->n, FACTOR, d->x, d->y, d->out))
 CASE(sigmoid_loss, d->sums[0] = k->loss.sigmoid.forward(d->n, d->x, d->y))
 CASE(sigmoid_loss_backward, k->loss.sigmoid.backward(d->n, FACTOR, d->x, d->y, d->out))
+
+static const struct cconv_loss_bend bend = { (cconv_real)0.75, SLOPE, FACTOR };
+
+CASE(sigmoid_terms, k->loss.sigmoid_terms(d->n, d->x, d->y, d->out))
+CASE(bent, k->loss.bent(d->n, &bend, d->x, d->y, d->out))
+CASE(bent_backward, k->loss.bent_backward(d->n, &bend, FACTOR, d->x, d->y, d->out))
 
 #define VECTOR(i) (d->vector + (i)*d->channels)
 
@@ -88,6 +95,8 @@ const struct plain_case plain_cases[] = {
     { "sigmoid backward", sigmoid_backward, 3, 0, 0, 0 },
     { "tanh forward", tangent_forward, 2, 0, 0, 0 },
     { "tanh backward", tangent_backward, 3, 0, 0, 0 },
+    { "exp forward", exponential_forward, 2, 0, 0, 0 },
+    { "exp backward", exponential_backward, 3, 0, 0, 0 },
     { "add", add, 3, 0, 0, 0 },
     { "add in place", add_in_place, 3, 1, 0, 0 },
     { "multiply", multiply, 3, 0, 0, 0 },
@@ -104,6 +113,9 @@ const struct plain_case plain_cases[] = {
     { "square loss backward", square_backward, 3, 0, 0, 0 },
     { "sigmoid loss", sigmoid_loss, 2, 0, 0, 0 },
     { "sigmoid loss backward", sigmoid_loss_backward, 3, 0, 0, 0 },
+    { "sigmoid loss, terms", sigmoid_terms, 3, 0, 0, 0 },
+    { "bent loss", bent, 3, 0, 0, 0 },
+    { "bent loss backward", bent_backward, 3, 0, 0, 0 },
     { "norm moments", moments, 2, 0, 1, 1 },
     { "norm forward", norm_forward, 2, 0, 1, 0 },
     { "norm affine", affine, 2, 0, 1, 0 },

@@ -20,6 +20,14 @@ double check_error(const double *gradient, const double *difference, int64_t cou
     return worst;
 }
 
+void check_gradient(const char *subject, double error)
+{
+    if (!(error <= 1.0)) {
+        print_error("%s: error %g times the tolerance\n", subject, error);
+        fail();
+    }
+}
+
 /* Value of the loss after something has been changed. */
 typedef double loss_fn(void *arg);
 
@@ -280,5 +288,20 @@ coordconv_layer *new_batch_norm(coordconv_context *context, int32_t channels)
     coordconv_layer *layer = NULL;
 
     check_ok(coordconv_batch_norm_new(context, &desc, &layer));
+    return layer;
+}
+
+coordconv_layer *new_plain_conv(coordconv_context *context, int32_t in, int32_t out, int32_t kernel,
+                                uint32_t coords)
+{
+    const coordconv_conv2d_desc desc = { .struct_size = sizeof desc,
+                                         .coords = coords,
+                                         .in_channels = in,
+                                         .out_channels = out,
+                                         .kernel = { kernel, kernel },
+                                         .padding = COORDCONV_SAME };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_conv2d_new(context, &desc, &layer));
     return layer;
 }

@@ -19,6 +19,9 @@
 /* Largest error over an array in units of the tolerance: 1 or less is right. */
 double check_error(const double *gradient, const double *difference, int64_t count, double loss);
 
+/* Fail, naming what was checked, unless an error is 1 or less. */
+void check_gradient(const char *subject, double error);
+
 /* ---- a layer by itself ---- */
 
 /* Compare coordconv_layer_backward with differences of coordconv_layer_forward;
@@ -64,6 +67,8 @@ coordconv_value net_sum(struct net *net, coordconv_value y);
 double net_check(struct net *net, coordconv_value loss);
 
 /* Layers with what matters to a gradient. */
+coordconv_layer *new_plain_conv(coordconv_context *context, int32_t in, int32_t out, int32_t kernel,
+                                uint32_t coords);
 coordconv_layer *new_linear(coordconv_context *context, int32_t in, int32_t out, int32_t no_bias);
 coordconv_layer *new_batch_norm(coordconv_context *context, int32_t channels);
 

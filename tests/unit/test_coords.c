@@ -442,6 +442,15 @@ static const struct expected expected[] = {
     { "dref360", 1, 1, { -1 }, { -1 }, { 0 }, 0, 1, 0 },
 };
 
+static struct cconv_place place_of(const coordconv_frame_desc *frame, int64_t height, int64_t width)
+{
+    const int64_t extent[CCONV_AXES] = { height, width, 1 };
+    struct cconv_place place = cconv_place_whole(extent);
+
+    check_ok(cconv_place_read(NULL, "test", frame, 0, &place));
+    return place;
+}
+
 static void check_values(const struct expected *e, const coordconv_convention_desc *d)
 {
     struct cconv_grid grid;
@@ -450,19 +459,20 @@ static void check_values(const struct expected *e, const coordconv_convention_de
     double most;
 
     check_ok(cconv_grid_read(NULL, "test", &d->grid, &grid));
-    check_ok(cconv_place_read(NULL, "test", NULL, e->height, e->width, &place));
-    along_y = cconv_axis_y(&grid, &place);
-    along_x = cconv_axis_x(&grid, &place);
-    most = cconv_radius_most(&grid, &place);
+    place = place_of(NULL, e->height, e->width);
+    along_y = cconv_axis(&grid, &place, CCONV_Y);
+    along_x = cconv_axis(&grid, &place, CCONV_X);
+    most = cconv_radius_most(&grid, 2, &place);
     for (int i = 0; i < e->height; i++) {
         for (int j = 0; j < e->width; j++) {
             const double y = cconv_axis_value(&along_y, i), x = cconv_axis_value(&along_x, j);
+            const double yx[] = { y, x };
             const int at = i * e->width + j;
 
             assert_true(near(e->row_first ? y : x, e->first[at]));
             assert_true(near(e->row_first ? x : y, e->second[at]));
             if (e->has_radius)
-                assert_true(near(cconv_radius_value(&grid, x, y, most), e->radius[at]));
+                assert_true(near(cconv_radius_value(&grid, 2, yx, most), e->radius[at]));
         }
     }
 }
@@ -500,8 +510,8 @@ static struct cconv_axis whole_axis(const coordconv_grid_desc *desc, int64_t n)
     struct cconv_place place;
 
     check_ok(cconv_grid_read(NULL, "test", desc, &grid));
-    check_ok(cconv_place_read(NULL, "test", NULL, 7, n, &place));
-    return cconv_axis_x(&grid, &place);
+    place = place_of(NULL, 7, n);
+    return cconv_axis(&grid, &place, CCONV_X);
 }
 
 /* One dimension, and the paper's canvas. */
@@ -564,18 +574,18 @@ static void frames_keep_places(void **state)
             struct cconv_axis a, b;
 
             check_ok(cconv_grid_read(NULL, "test", &grid_desc, &grid));
-            check_ok(cconv_place_read(NULL, "test", &frame, 6, 9, &part));
-            check_ok(cconv_place_read(NULL, "test", NULL, 37, 53, &whole));
-            a = cconv_axis_x(&grid, &part);
-            b = cconv_axis_x(&grid, &whole);
+            part = place_of(&frame, 6, 9);
+            whole = place_of(NULL, 37, 53);
+            a = cconv_axis(&grid, &part, CCONV_X);
+            b = cconv_axis(&grid, &whole, CCONV_X);
             for (int k = 0; k < 9; k++)
                 assert_true(cconv_axis_value(&a, k) ==
                             cconv_axis_value(&b, mirrored ? 40 - 2 * k : 11 + 2 * k));
-            a = cconv_axis_y(&grid, &part);
-            b = cconv_axis_y(&grid, &whole);
+            a = cconv_axis(&grid, &part, CCONV_Y);
+            b = cconv_axis(&grid, &whole, CCONV_Y);
             for (int k = 0; k < 6; k++)
                 assert_true(cconv_axis_value(&a, k) == cconv_axis_value(&b, 5 + k));
-            assert_true(cconv_radius_most(&grid, &part) == cconv_radius_most(&grid, &whole));
+            assert_true(cconv_radius_most(&grid, 2, &part) == cconv_radius_most(&grid, 2, &whole));
         }
     }
 }
@@ -591,8 +601,9 @@ static void radii_differ_as_said(void **state)
         const double middle = radius == COORDCONV_RADIUS_OFFSET ? 0.5 : 3;
         const double y = radius == COORDCONV_RADIUS_PLAIN ? 4 : middle;
         const double x = radius == COORDCONV_RADIUS_NORMALIZED ? 9.5393920141694561 : middle;
+        const double yx[] = { y, x };
 
-        assert_true(near(cconv_radius_value(&grid, x, y, 10), want[radius]));
+        assert_true(near(cconv_radius_value(&grid, 2, yx, 10), want[radius]));
     }
 }
 
@@ -602,7 +613,8 @@ static void bad_grids_and_frames_are_refused(void **state)
     const coordconv_frame_desc whole = { .struct_size = sizeof whole };
     coordconv_convention_desc d = { .struct_size = sizeof d };
     struct cconv_grid grid = { .low = 42 };
-    struct cconv_place place = { .y = 42 };
+    struct cconv_place place = { .first = { 42 } };
+    int has_z = 0;
     (void)state;
 
 #define REFUSED(type, read, from, field, bad, text)                                                \
@@ -615,7 +627,7 @@ static void bad_grids_and_frames_are_refused(void **state)
     REFUSED(coordconv_grid_desc, cconv_grid_read(NULL, "grid", &desc, &grid), good, field, bad,    \
             text)
 #define BAD_FRAME(field, bad, text)                                                                \
-    REFUSED(coordconv_frame_desc, cconv_place_read(NULL, "frame", &desc, 3, 4, &place), whole,     \
+    REFUSED(coordconv_frame_desc, cconv_place_read(NULL, "frame", &desc, has_z, &place), whole,    \
             field, bad, text)
     BAD_GRID(sampling, 5, "sampling is 5");
     BAD_GRID(sampling, -1, "sampling is -1");
@@ -632,7 +644,20 @@ static void bad_grids_and_frames_are_refused(void **state)
     BAD_FRAME(step_x, 3e9, "step_x");
     BAD_FRAME(height, -1, "height is -1");
     BAD_FRAME(width, INT64_C(1) << 31, "2147483648");
-    assert_true(grid.low == 42 && place.y == 42);
+    BAD_FRAME(z, 1, "frame z");
+    BAD_FRAME(step_z, 1, "frame z");
+    BAD_FRAME(depth, 1, "frame z");
+    has_z = 1;
+    BAD_FRAME(z, -3e9, "frame z is -3e+09");
+    BAD_FRAME(step_z, NAN, "step_z is nan");
+    BAD_FRAME(depth, -1, "depth is -1");
+    assert_true(grid.low == 42 && place.first[CCONV_Y] == 42);
+    /* As it was before it had a z. */
+    const coordconv_frame_desc flat = { .struct_size = offsetof(coordconv_frame_desc, z),
+                                        .y = 5,
+                                        .z = 9 };
+    check_ok(cconv_place_read(NULL, "frame", &flat, 1, &place));
+    assert_true(place.first[CCONV_Y] == 5 && place.first[CCONV_Z] == 0);
 
     check_fails(coordconv_convention("SOLO", &d), COORDCONV_ERR_NOT_FOUND, "\"SOLO\"");
     check_fails(coordconv_convention("", &d), COORDCONV_ERR_NOT_FOUND, "\"\"");

@@ -624,7 +624,7 @@ static coordconv_value draw_step(struct net *n, uint64_t *state, const coordconv
     /* The last value more often, so that there are chains. */
     const coordconv_value a = made[draw(state, 3) > 0 ? count - 1 : draw(state, count)];
     const coordconv_value b = made[draw(state, count)];
-    const uint32_t kind = draw(state, 12);
+    const uint32_t kind = draw(state, 13);
 
     if (kind < 4)
         return apply(n, same_shape[draw(state, COUNT(same_shape))], a);
@@ -636,7 +636,10 @@ static coordconv_value draw_step(struct net *n, uint64_t *state, const coordconv
         return see(n, coordconv_model_tanh(n->model, a));
     if (kind == 10)
         return see(n, coordconv_model_reshape(n->model, a, 4, shape));
-    return see(n, coordconv_model_multiply(n->model, see(n, coordconv_model_tanh(n->model, a)), b));
+    const coordconv_value t = see(n, coordconv_model_tanh(n->model, a));
+
+    return see(n, kind == 11 ? coordconv_model_multiply(n->model, t, b)
+                             : coordconv_model_exp(n->model, t));
 }
 
 /* The net that a number stands for; some of its values are outputs, watched or not. */

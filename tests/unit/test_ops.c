@@ -71,6 +71,8 @@ static double act_value(int32_t kind, double slope, double x)
         return 1 / (1 + exp(-x));
     case CCONV_ACT_TANH:
         return tanh(x);
+    case CCONV_ACT_EXP:
+        return exp(x);
     default:
         return x;
     }
@@ -87,6 +89,8 @@ static double act_slope(int32_t kind, double slope, double x)
         return 1 / ((1 + exp(-x)) * (1 + exp(x)));
     case CCONV_ACT_TANH:
         return 1 / (cosh(x) * cosh(x));
+    case CCONV_ACT_EXP:
+        return exp(x);
     default:
         return 1;
     }
@@ -98,7 +102,7 @@ static void activations(void **state)
     double *want = doubles(LONG_COUNT);
 
     (void)state;
-    for (int32_t kind = CCONV_ACT_NONE; kind <= CCONV_ACT_TANH; kind++) {
+    for (int32_t kind = CCONV_ACT_NONE; kind <= CCONV_ACT_EXP; kind++) {
         struct drive d;
         drive_begin(&d, &cconv_op_act);
         d.attr.act.kind = kind;
@@ -137,6 +141,10 @@ static void activations_at_the_ends(void **state)
         { CCONV_ACT_SIGMOID, NAN, NAN },
         { CCONV_ACT_TANH, INFINITY, 1 },
         { CCONV_ACT_TANH, -INFINITY, -1 },
+        { CCONV_ACT_EXP, -INFINITY, 0 },
+        { CCONV_ACT_EXP, INFINITY, INFINITY },
+        { CCONV_ACT_EXP, NAN, NAN },
+        { CCONV_ACT_EXP, 0, 1 },
         { CCONV_ACT_LEAKY, INFINITY, INFINITY },
     };
 

@@ -100,10 +100,9 @@ static int pick_axis(struct position_case *c, int axis)
 static void pick_coordinates(struct position_case *c)
 {
     struct cconv_grid grid = { .low = -1, .high = 1 };
-    struct cconv_place place = { .step_y = 1, .step_x = 1 };
+    const int64_t extent[CCONV_AXES] = { c->in[0], c->in[1], 1 };
+    struct cconv_place place = cconv_place_whole(extent);
 
-    place.height = c->in[0];
-    place.width = c->in[1];
     if (pick(0, 1)) {
         grid.low = pick(-4, 0) * 0.5;
         grid.high = pick(1, 4) * 0.5;
@@ -111,15 +110,14 @@ static void pick_coordinates(struct position_case *c)
         grid.single = pick(COORDCONV_SINGLE_MIDDLE, COORDCONV_SINGLE_LOW);
     }
     if (pick(0, 1)) {
-        place.y = pick(-40, 40) * 0.25;
-        place.x = pick(-40, 40) * 0.25;
-        place.step_y = pick(0, 2) == 0 ? -1 : pick(1, 9) * 0.25;
-        place.step_x = pick(0, 2) == 0 ? -1 : pick(1, 9) * 0.25;
-        place.height = pick(1, 60);
-        place.width = pick(1, 60);
+        for (int i = 0; i < 2; i++) {
+            place.first[i] = pick(-40, 40) * 0.25;
+            place.step[i] = pick(0, 2) == 0 ? -1 : pick(1, 9) * 0.25;
+            place.extent[i] = pick(1, 60);
+        }
     }
-    c->axis[0] = cconv_axis_y(&grid, &place);
-    c->axis[1] = cconv_axis_x(&grid, &place);
+    c->axis[0] = cconv_axis(&grid, &place, CCONV_Y);
+    c->axis[1] = cconv_axis(&grid, &place, CCONV_X);
 }
 
 static void pick_case(struct position_case *c)

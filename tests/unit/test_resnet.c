@@ -9,7 +9,7 @@
 
 #include "base/checked.h"
 #include "graph/compile.h"
-#include "resnet.h"
+#include "../../examples/resnet.h"
 
 #include "fixture.h"
 
@@ -95,7 +95,7 @@ static void check_tight(const coordconv_plan *plan)
 
 static void resnet_50_fits(void **state)
 {
-    coordconv_model *model = resnet_new(context, &resnet_50);
+    coordconv_model *model = resnet_new(context, &resnet_50, NULL);
     (void)state;
 
     check_ok(coordconv_model_status(model));
@@ -127,13 +127,15 @@ static double seconds(void)
 /* Compiling a net of `blocks` bottlenecks a stage for training, without its memory. */
 static double compile_time(int32_t blocks)
 {
-    const struct resnet net = { { blocks, blocks, blocks, blocks }, 1, 2, 0 };
+    const struct resnet net = { .blocks = { blocks, blocks, blocks, blocks },
+                                .width = 1,
+                                .classes = 2 };
     const coordconv_input_shape shape = { "image", 4, 0, { 1, 32, 32, 3 } };
     const coordconv_plan_desc desc = {
         .struct_size = sizeof desc, .mode = COORDCONV_TRAINING, .inputs = &shape, .input_count = 1
     };
-    coordconv_model *model = resnet_new(context, &net);
-    const coordconv_value logits = model->node_count - 1;
+    coordconv_value logits = COORDCONV_NO_VALUE;
+    coordconv_model *model = resnet_new(context, &net, &logits);
     const coordconv_value zero =
         coordconv_model_input(model, "zero", COORDCONV_F32, 2, (int64_t[]){ -1, 2 });
     double best = 1e9;
@@ -167,8 +169,10 @@ static void large_nets_compile_fast(void **state)
 static void run_batches(coordconv_context *on, coordconv_tensor *images, int64_t batch,
                         float logits[4][7])
 {
-    const struct resnet net = { { 1, 2, 1, 1 }, 4, 7, COORDCONV_COORDS_XY };
-    coordconv_model *model = resnet_new(on, &net);
+    const struct resnet net = {
+        .blocks = { 1, 2, 1, 1 }, .width = 4, .classes = 7, .coords = COORDCONV_COORDS_XY
+    };
+    coordconv_model *model = resnet_new(on, &net, NULL);
     coordconv_plan *plan;
     coordconv_tensor *part = NULL, *out = NULL;
 

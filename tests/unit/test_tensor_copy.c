@@ -493,6 +493,39 @@ static void streams_give_other_numbers(void **state)
     coordconv_tensor_unref(b);
 }
 
+/* Numbers of their own, whatever else is drawn from the seed and the stream; and those are never
+ * to change. */
+static void normal_and_uniform_draw_by_counter(void **state)
+{
+    static const int64_t shape[] = { 4, 50 }, turned[] = { 50, 4 };
+    const uint64_t normal = UINT64_C(1) << 62, uniform = UINT64_C(1) << 61;
+    coordconv_tensor *narrow = make(COORDCONV_F32, 2, shape), *wide = make(COORDCONV_F64, 2, shape);
+    coordconv_tensor *memory = make(COORDCONV_F64, 2, turned), *view;
+    (void)state;
+
+    check_ok(coordconv_tensor_permute(memory, (const int32_t[]){ 1, 0 }, &view));
+    check_ok(coordconv_tensor_normal(narrow, 0.5, 2, 3, 7));
+    check_ok(coordconv_tensor_normal(view, 0.5, 2, 3, 7));
+    check_ok(coordconv_tensor_copy(wide, view));
+    for (uint64_t i = 0; i < 200; i++) {
+        const double want = 0.5 + 2 * cconv_random_normal(3, 7, normal + i);
+
+        assert_true(value_at(wide, (int64_t)i) == want);
+        assert_true(value_at(narrow, (int64_t)i) == (float)want);
+    }
+    check_ok(coordconv_tensor_uniform(wide, -1, 3, 3, 7));
+    for (uint64_t i = 0; i < 200; i++) {
+        const double got = value_at(wide, (int64_t)i);
+
+        assert_true(got == -1 + 4 * cconv_random_uniform(3, 7, uniform + i));
+        assert_true(got > -1 && got < 3);
+    }
+    coordconv_tensor_unref(view);
+    coordconv_tensor_unref(memory);
+    coordconv_tensor_unref(narrow);
+    coordconv_tensor_unref(wide);
+}
+
 static void init_refuses_bad_arguments(void **state)
 {
     const int64_t n = 3;
@@ -535,6 +568,7 @@ int main(void)
         TEST(init_does_not_depend_on_strides),
         TEST(init_knows_zeros_constant_and_default),
         TEST(streams_give_other_numbers),
+        TEST(normal_and_uniform_draw_by_counter),
         TEST(init_refuses_bad_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,13 @@ static void hyperbolic_tangent(size_t n, const cconv_real *x, cconv_real *y)
         y[i] = cconv_tanh(x[i]);
 }
 
+static void exponential(size_t n, const cconv_real *x, cconv_real *y)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = cconv_exp(x[i]);
+}
+
 static void act_forward(enum cconv_activation act, cconv_real slope, size_t n, const cconv_real *x,
                         cconv_real *y)
 {
@@ -59,6 +66,9 @@ static void act_forward(enum cconv_activation act, cconv_real slope, size_t n, c
         break;
     case CCONV_ACT_TANH:
         hyperbolic_tangent(n, x, y);
+        break;
+    case CCONV_ACT_EXP:
+        exponential(n, x, y);
         break;
     }
 }
@@ -97,6 +107,13 @@ static void tanh_backward(size_t n, const cconv_real *y, const cconv_real *dy, c
         dx[i] = dy[i] * (1 - y[i] * y[i]);
 }
 
+static void multiply(size_t n, const cconv_real *x, const cconv_real *y, cconv_real *z)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        z[i] = x[i] * y[i];
+}
+
 static void act_backward(enum cconv_activation act, cconv_real slope, size_t n, const cconv_real *y,
                          const cconv_real *dy, cconv_real *dx)
 {
@@ -116,6 +133,9 @@ static void act_backward(enum cconv_activation act, cconv_real slope, size_t n, 
     case CCONV_ACT_TANH:
         tanh_backward(n, y, dy, dx);
         break;
+    case CCONV_ACT_EXP:
+        multiply(n, y, dy, dx);
+        break;
     }
 }
 
@@ -124,13 +144,6 @@ static void add(size_t n, const cconv_real *x, const cconv_real *y, cconv_real *
     CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++)
         z[i] = x[i] + y[i];
-}
-
-static void multiply(size_t n, const cconv_real *x, const cconv_real *y, cconv_real *z)
-{
-    CCONV_INDEPENDENT
-    for (size_t i = 0; i < n; i++)
-        z[i] = x[i] * y[i];
 }
 
 static void scale(size_t n, cconv_real factor, const cconv_real *x, cconv_real *y)

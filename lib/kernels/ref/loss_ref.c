@@ -217,6 +217,45 @@ static void sigmoid_backward(size_t n, cconv_real factor, const cconv_real *x, c
         dx[i] = factor * (cconv_sigmoid(x[i]) - t[i]);
 }
 
+static void sigmoid_terms(size_t n, const cconv_real *x, const cconv_real *t, cconv_real *y)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const cconv_real positive = x[i] > 0 ? x[i] : 0;
+
+        y[i] = (positive - x[i] * t[i]) + cconv_log_1p(cconv_exp(-cconv_math_abs(x[i])));
+    }
+}
+
+static void bent(size_t n, const struct cconv_loss_bend *bend, const cconv_real *x,
+                 const cconv_real *t, cconv_real *y)
+{
+    const struct cconv_loss_bend b = *bend;
+
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const cconv_real d = x[i] - t[i], size = cconv_math_abs(d);
+        const cconv_real near = d * d * b.quadratic, far = size - b.offset;
+
+        y[i] = size < b.beta ? near : far;
+    }
+}
+
+/* A NaN is neither above nor below 0 and stays. */
+static void bent_backward(size_t n, const struct cconv_loss_bend *bend, cconv_real factor,
+                          const cconv_real *x, const cconv_real *t, cconv_real *dx)
+{
+    const cconv_real beta = bend->beta, twice = 2 * bend->quadratic;
+
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const cconv_real d = x[i] - t[i], near = twice * d;
+        const cconv_real below = d < 0 ? -1 : d, sign = d > 0 ? 1 : below;
+
+        dx[i] = factor * (cconv_math_abs(d) < beta ? near : sign);
+    }
+}
+
 void CCONV_SET(cconv_loss_init)(struct cconv_loss_kernels *k)
 {
     k->max = max;
@@ -230,4 +269,7 @@ void CCONV_SET(cconv_loss_init)(struct cconv_loss_kernels *k)
     k->square.backward = square_backward;
     k->sigmoid.forward = sigmoid;
     k->sigmoid.backward = sigmoid_backward;
+    k->sigmoid_terms = sigmoid_terms;
+    k->bent = bent;
+    k->bent_backward = bent_backward;
 }

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * test_coords_write.c - coordinate channels of signals, images and volumes: by hand,
+ * and as layers see them.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "support.h"
+
+#define XYZR (COORDCONV_COORDS_XY | COORDCONV_COORDS_Z | COORDCONV_COORDS_RADIUS)
+
+enum {
+    ROOM = 4 * 6 * 7 * 9
+};
+
+static coordconv_context *context;
+
+/* 0 .. bound - 1 */
+static int32_t pick(uint64_t *state, int32_t bound)
+{
+    return (int32_t)((test_random(state) + 1.0) / 2.0 * bound);
+}
+
+static void check_values(const coordconv_coords_desc *desc, const float *want, size_t count)
+{
+    float got[ROOM];
+
+    check_ok(coordconv_coords_write(desc, got));
+    for (size_t i = 0; i < count; i++)
+        if (got[i] != want[i])
+            fail_msg("value %zu is %g, expected %g", i, (double)got[i], (double)want[i]);
+}
+
+static void by_hand(void **state)
+{
+    static const float volume[] = { -1, 0,  1,  -1, 0,  1,  -1, 0,  1,  -1, 0, 1,   /* x */
+                                    -1, -1, -1, 1,  1,  1,  -1, -1, -1, 1,  1, 1,   /* y */
+                                    -1, -1, -1, -1, -1, -1, 1,  1,  1,  1,  1, 1 }; /* z */
+    static const float line[] = { -1, 0, 1, 1.5f, 0.5f, 0.5f };
+    static const float part[] = { 4, 3, 2, 5, 5, 5 };
+    static const float row[] = { 9, 9, 9, 9, 9 };
+    const coordconv_grid_desc offset = { .struct_size = sizeof offset,
+                                         .radius = COORDCONV_RADIUS_OFFSET };
+    const coordconv_frame_desc mirrored = {
+        .struct_size = sizeof mirrored, .y = 5, .x = 4, .step_x = -1, .height = 9, .width = 9
+    };
+    const coordconv_frame_desc deep = {
+        .struct_size = sizeof deep, .z = 9, .step_z = 2, .depth = 30
+    };
+    coordconv_coords_desc desc = { .struct_size = sizeof desc,
+                                   .coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_Z,
+                                   .depth = 2,
+                                   .height = 2,
+                                   .width = 3 };
+    (void)state;
+
+    check_values(&desc, volume, 36);
+    desc = (coordconv_coords_desc){ .struct_size = sizeof desc,
+                                    .coords = COORDCONV_COORDS_X | COORDCONV_COORDS_RADIUS,
+                                    .width = 3,
+                                    .grid = &offset };
+    check_values(&desc, line, 6);
+    desc = (coordconv_coords_desc){ .struct_size = sizeof desc,
+                                    .coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL,
+                                    .height = 1,
+                                    .width = 3,
+                                    .frame = &mirrored };
+    check_values(&desc, part, 6);
+    desc = (coordconv_coords_desc){ .struct_size = sizeof desc,
+                                    .coords = COORDCONV_COORDS_Z | COORDCONV_COORDS_PIXEL,
+                                    .depth = 1,
+                                    .height = 1,
+                                    .width = 5,
+                                    .frame = &deep };
+    check_values(&desc, row, 5);
+}
+
+/* A canvas drawn at random, its grid and frame. */
+struct canvas {
+    coordconv_coords_desc desc;
+    coordconv_grid_desc grid;
+    coordconv_frame_desc frame;
+    int32_t axes, channels;
+};
+
+static void draw(struct canvas *c, uint64_t *seed)
+{
+    static const uint32_t flags[] = { COORDCONV_COORDS_X, COORDCONV_COORDS_XY, XYZR };
+
+    c->axes = 1 + pick(seed, 3);
+    c->channels = c->axes + (c->axes < 3 ? 0 : 1);
+    c->grid = (coordconv_grid_desc){ .struct_size = sizeof c->grid,
+                                     .sampling = pick(seed, 4),
+                                     .low = -0.5,
+                                     .high = 2,
+                                     .radius = pick(seed, 3),
+                                     .single = pick(seed, 2) };
+    c->frame = (coordconv_frame_desc){
+        .struct_size = sizeof c->frame, .x = pick(seed, 9), .step_x = -0.5, .width = 31
+    };
+    c->desc = (coordconv_coords_desc){ .struct_size = sizeof c->desc,
+                                       .coords = flags[c->axes - 1],
+                                       .width = 1 + pick(seed, 9),
+                                       .grid = &c->grid,
+                                       .frame = pick(seed, 2) ? &c->frame : NULL };
+    if (c->axes < 3 && pick(seed, 2)) {
+        c->desc.coords |= COORDCONV_COORDS_RADIUS;
+        c->channels++;
+    }
+    if (c->axes > 1) {
+        c->desc.height = 1 + pick(seed, 7);
+        c->frame.y = 2.5;
+    }
+    if (c->axes > 2) {
+        c->desc.depth = 1 + pick(seed, 6);
+        c->frame.z = 7;
+        c->frame.depth = 20;
+    }
+}
+
+/* A layer of kernels of one sample that passes on its coordinates alone. */
+static coordconv_layer *new_layer(const struct canvas *c)
+{
+    const coordconv_conv1d_desc of_line = { .struct_size = sizeof of_line,
+                                            .coords = c->desc.coords,
+                                            .in_channels = 1,
+                                            .out_channels = c->channels,
+                                            .kernel = 1,
+                                            .grid = &c->grid };
+    const coordconv_conv2d_desc of_image = { .struct_size = sizeof of_image,
+                                             .coords = c->desc.coords,
+                                             .in_channels = 1,
+                                             .out_channels = c->channels,
+                                             .kernel = { 1, 1 },
+                                             .grid = &c->grid };
+    const coordconv_conv3d_desc of_volume = { .struct_size = sizeof of_volume,
+                                              .coords = c->desc.coords,
+                                              .in_channels = 1,
+                                              .out_channels = c->channels,
+                                              .kernel = { 1, 1, 1 },
+                                              .grid = &c->grid };
+    coordconv_layer *layer = NULL;
+
+    check_ok(c->axes == 1   ? coordconv_conv1d_new(context, &of_line, &layer)
+             : c->axes == 2 ? coordconv_conv2d_new(context, &of_image, &layer)
+                            : coordconv_conv3d_new(context, &of_volume, &layer));
+    coordconv_tensor *weight = test_parameter(layer, "weight");
+    check_ok(coordconv_tensor_fill(weight, 0));
+    for (int32_t o = 0; o < c->channels; o++)
+        test_values(weight)[o * (c->channels + 1) + 1 + o] = 1;
+    return layer;
+}
+
+/* What the layer sees, side by side. */
+static coordconv_tensor *seen(const struct canvas *c)
+{
+    const int64_t extents[] = { 1, c->desc.depth, c->desc.height, c->desc.width, 1 };
+    int64_t shape[5] = { 1 };
+    coordconv_layer *layer = new_layer(c);
+    coordconv_model *m = NULL;
+    coordconv_plan *plan = NULL;
+    coordconv_tensor *x = NULL, *y = NULL;
+
+    memcpy(shape + 1, extents + 4 - c->axes, (size_t)(c->axes + 1) * sizeof *shape);
+    check_ok(coordconv_tensor_new(context, TEST_REAL, c->axes + 2, shape, &x));
+    check_ok(coordconv_tensor_fill(x, 0));
+    check_ok(coordconv_model_new(context, &m));
+    coordconv_model_output(
+        m, "y",
+        coordconv_model_apply(m, layer,
+                              coordconv_model_input(m, "x", TEST_REAL, c->axes + 2, shape)));
+    check_ok(coordconv_plan_new(m, NULL, &plan));
+    if (c->desc.frame != NULL)
+        check_ok(coordconv_plan_set_frames(plan, "x", 1, c->desc.frame));
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_plan_run(plan));
+    check_ok(coordconv_plan_output(plan, "y", &y));
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+    coordconv_layer_unref(layer);
+    coordconv_tensor_unref(x);
+    return y;
+}
+
+/* Side by side and in planes. */
+static void check_canvas(const struct canvas *c)
+{
+    const int64_t n = c->channels;
+    const int64_t height = c->axes > 1 ? c->desc.height : 1,
+                  depth = c->axes > 2 ? c->desc.depth : 1;
+    const int64_t pixels = depth * height * c->desc.width;
+    coordconv_coords_desc beside = c->desc;
+    float got[ROOM], planes[ROOM];
+    coordconv_tensor *want = seen(c);
+
+    beside.channel_stride = 1;
+    beside.column_stride = n;
+    beside.row_stride = n * c->desc.width;
+    beside.slice_stride = beside.row_stride * height;
+    check_ok(coordconv_coords_write(&beside, got));
+    check_ok(coordconv_coords_write(&c->desc, planes));
+    assert_int_equal(coordconv_tensor_count(want), n * pixels);
+    for (int64_t i = 0; i < n * pixels; i++) {
+        const double value = test_values(want)[i];
+        if (!(fabs((double)got[i] - value) <= 4e-6 * (1 + fabs(value))))
+            fail_msg("value %d of %d axes: %g, a layer sees %g", (int)i, (int)c->axes,
+                     (double)got[i], value);
+        assert_true(planes[i % n * pixels + i / n] == got[i]);
+    }
+    coordconv_tensor_unref(want);
+}
+
+static void as_layers_see_them(void **state)
+{
+    uint64_t seed = 5;
+    (void)state;
+
+    for (int i = 0; i < 200; i++) {
+        struct canvas c;
+
+        draw(&c, &seed);
+        check_canvas(&c);
+    }
+}
+
+static void bad_arguments_are_refused(void **state)
+{
+    const coordconv_coords_desc good = {
+        .struct_size = sizeof good, .coords = COORDCONV_COORDS_XY, .height = 2, .width = 3
+    };
+    const coordconv_grid_desc bad_grid = { .struct_size = sizeof bad_grid, .sampling = 9 };
+    const coordconv_grid_desc swapped = { .struct_size = sizeof swapped,
+                                          .sampling = COORDCONV_SAMPLING_SWAPPED };
+    const coordconv_frame_desc of_volume = { .struct_size = sizeof of_volume, .depth = 2 };
+    float dst[ROOM];
+    (void)state;
+
+#define REFUSED(change, status, text)                                                              \
+    do {                                                                                           \
+        coordconv_coords_desc d = good;                                                            \
+        change;                                                                                    \
+        memset(dst, 0x5a, sizeof dst);                                                             \
+        check_fails(coordconv_coords_write(&d, dst), COORDCONV_ERR_##status, text);                \
+        for (size_t i = 0; i < sizeof dst; i++)                                                    \
+            assert_int_equal(((const unsigned char *)dst)[i], 0x5a);                               \
+    } while (0)
+    REFUSED(d.struct_size = 8, ABI, "struct_size 8");
+    REFUSED(d.coords = 0, INVALID, "coords");
+    REFUSED(d.coords = 64, INVALID, "coords");
+    REFUSED(d.coords = COORDCONV_COORDS_PIXEL, INVALID, "coords");
+    REFUSED(d.coords = COORDCONV_COORDS_Z, INVALID, "coords");
+    REFUSED(d.height = 0, INVALID, "coords");
+    REFUSED(d.width = 0, INVALID, "width is 0");
+    REFUSED(d.height = -1, INVALID, "height is -1");
+    REFUSED(d.depth = -1, INVALID, "depth is -1");
+    REFUSED(d.depth = 2; d.height = 0, INVALID, "height is 0");
+    REFUSED(d.width = INT64_C(1) << 31, INVALID, "2147483648");
+    REFUSED(d.depth = d.height = d.width = INT32_MAX, INVALID, "canvas");
+    REFUSED(d.grid = &bad_grid, INVALID, "sampling is 9");
+    REFUSED(d.depth = 1; d.grid = &swapped, INVALID, "swaps two axes");
+    REFUSED(d.frame = &of_volume, INVALID, "frame z");
+    check_fails(coordconv_coords_write(NULL, dst), COORDCONV_ERR_INVALID, "desc is NULL");
+    check_fails(coordconv_coords_write(&good, NULL), COORDCONV_ERR_INVALID, "dst");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(as_layers_see_them),
+        cmocka_unit_test(bad_arguments_are_refused),
+    };
+
+    context = test_context(1, NULL, NULL);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    coordconv_context_unref(context);
+    return failed;
+}
