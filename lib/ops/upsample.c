@@ -43,27 +43,24 @@ static struct tap tap_at(const struct cconv_upsample_attr *a, int axis, int64_t 
 /* Along one axis. Without aligned corners, and nearest, it is a transposed window of as many
  * samples as its stride. With them, sample o of the output is at o r, r = (in - 1) / (out - 1), and
  * the same of the larger image, which has no r if it has one sample. */
-static int carry_axis(const struct cconv_upsample_attr *a, int axis, int64_t in, int64_t larger,
-                      double *first, double *step)
+static int carry_axis(const struct cconv_upsample_attr *a, int axis, int64_t in,
+                      const struct cconv_place *from, struct cconv_place *out)
 {
     const int32_t f = a->factor[axis];
-    const struct cconv_window_pair w = { { .kernel = f, .stride = f, .dilation = 1 },
-                                         { .kernel = f, .stride = f, .dilation = 1 },
-                                         *first,
-                                         *step };
+    const int64_t larger = from->extent[axis];
+    const struct cconv_window w = { .out = larger * f, .kernel = f, .stride = f, .dilation = 1 };
 
-    if (!a->align_corners || f == 1) {
-        *first = cconv_window_carry(&w, 1);
-        return 1;
-    }
+    if (!a->align_corners || f == 1)
+        return cconv_place_carry(&w, &w, axis, 1, from, out);
+    out->extent[axis] = w.out;
     if (larger == 1)
-        return in == 1 && *first == 0;
+        return in == 1 && from->first[axis] == 0;
     const double image = (double)(in - 1) / (double)(in * f - 1);
     const double whole = (double)(larger - 1) / (double)(larger * f - 1);
 
-    *first /= whole;
-    *step *= in > 1 ? image / whole : 1;
-    return 1;
+    out->first[axis] = from->first[axis] / whole;
+    out->step[axis] = from->step[axis] * (in > 1 ? image / whole : 1);
+    return w.out <= INT32_MAX;
 }
 
 static int carry(const struct cconv_app *app, const struct cconv_place *in, struct cconv_place *out)
@@ -72,11 +69,7 @@ static int carry(const struct cconv_app *app, const struct cconv_place *in, stru
     const struct cconv_shape *s = &app->in[0];
 
     *out = *in;
-    out->height *= a->factor[0];
-    out->width *= a->factor[1];
-    return out->height <= INT32_MAX && out->width <= INT32_MAX &&
-           carry_axis(a, 0, s->dim[1], in->height, &out->y, &out->step_y) &&
-           carry_axis(a, 1, s->dim[2], in->width, &out->x, &out->step_x);
+    return carry_axis(a, 0, s->dim[1], in, out) && carry_axis(a, 1, s->dim[2], in, out);
 }
 
 /* ---- shapes ---- */
