@@ -308,14 +308,24 @@ static coordconv_status draw_page(const struct settings *settings, void *user)
 int main(int argc, char **argv)
 {
     static const struct comparison comparisons[] = {
-        { "both whole", "coordconv", "conv" },          { "two objects", "coordconv", "conv" },
-        { "between: both whole", "coordconv", "conv" }, { "blue coverage", "coordconv", "conv" },
+        { "two objects", "coordconv", "conv" },
+        { "both whole", "coordconv", "conv" },
+        { "between: two objects", "coordconv", "conv" },
+        { "between: both whole", "coordconv", "conv" },
+        { "between: specks", "coordconv", "conv" },
+        { "blue coverage", "coordconv", "conv" },
         { "red coverage", "coordconv", "conv" },
     };
     static const char *const metrics[] = {
-        "two objects",  "both whole",      "between: both whole", "blue found",  "red found",
-        "blue specks",  "red specks",      "blue entropy",        "red entropy", "blue coverage",
-        "red coverage", "blue divergence", "red divergence",      NULL
+        "two objects",          "both whole",
+        "blue found",           "red found",
+        "blue specks",          "red specks",
+        "between: two objects", "between: both whole",
+        "between: specks",      "blue entropy",
+        "red entropy",          "blue data entropy",
+        "red data entropy",     "blue coverage",
+        "red coverage",         "blue divergence",
+        "red divergence",       NULL,
     };
     const struct option option = { "images",
                                    OPTION_WHOLE,

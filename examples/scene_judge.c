@@ -161,6 +161,8 @@ coordconv_status judge_between(struct run *run, const struct studio *studio, cod
     coordconv_tensor_unref(ends[0]);
     coordconv_tensor_unref(ends[1]);
     run_figure(run, "between: two objects", (double)tally.two / (double)tally.images);
+    run_figure(run, "between: specks",
+               (double)(tally.specks[SCENE_BLUE] + tally.specks[SCENE_RED]) / (double)tally.images);
     run_figure(run, "between: both whole", (double)tally.whole / (double)tally.images);
     return status;
 }
