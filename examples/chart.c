@@ -41,8 +41,7 @@ static double place_level(const struct frame *f, double y)
     return f->top + f->height * (1 - (t < 0 ? 0 : t > 1 ? 1 : t));
 }
 
-/* 1, 2 or 5 times a power of ten: the distance of about count ticks over a range. */
-static double tick_step(double range, int count)
+double chart_tick_step(double range, int count)
 {
     const double rough = range / count;
     const double power = pow(10, floor(log10(rough)));
@@ -90,8 +89,8 @@ static void find_ranges(struct frame *f, const struct chart *chart,
 
 static void draw_y_axis(struct picture *p, const struct frame *f)
 {
-    const double step = f->logarithmic ? fmax(1, tick_step(f->y_high - f->y_low, 5))
-                                       : tick_step(f->y_high - f->y_low, 5);
+    const double step = f->logarithmic ? fmax(1, chart_tick_step(f->y_high - f->y_low, 5))
+                                       : chart_tick_step(f->y_high - f->y_low, 5);
 
     for (double y = ceil(f->y_low / step - 1e-9) * step; y <= f->y_high + step * 1e-9; y += step) {
         const double at = floor(place_level(f, y) + 0.5);
@@ -108,7 +107,7 @@ static void draw_y_axis(struct picture *p, const struct frame *f)
 
 static void draw_x_axis(struct picture *p, const struct frame *f, const char *label)
 {
-    const double step = tick_step(f->x_high - f->x_low, 6);
+    const double step = chart_tick_step(f->x_high - f->x_low, 6);
     const double bottom = f->top + f->height;
 
     for (double x = ceil(f->x_low / step - 1e-9) * step; x <= f->x_high + step * 1e-9; x += step) {

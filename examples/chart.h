@@ -27,4 +27,7 @@ struct chart {
 void chart_draw(struct picture *p, int x, int y, int width, int height, const struct chart *chart,
                 const struct chart_curve *curves, size_t curve_count);
 
+/* 1, 2 or 5 times a power of ten: the distance of about count ticks over a range. */
+double chart_tick_step(double range, int count);
+
 #endif /* EXAMPLES_CHART_H */

@@ -190,6 +190,8 @@ int experiment_main(const struct experiment *e, int argc, char **argv)
     interrupt_catch();
     int failed = results_open(&results, e, &settings, argc, argv);
     const int is_open = failed == 0;
+
+    settings.results = &results;
     if (is_open)
         failed = do_all(&results);
     const int is_whole = is_open && all_done(&results);

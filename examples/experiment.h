@@ -18,6 +18,8 @@
 
 #include "options.h"
 
+struct results;
+
 /* What the command line says; every experiment takes these options. */
 struct settings {
     long seeds, first_seed;
@@ -29,6 +31,7 @@ struct settings {
     const char *json;
     const char *mnist; /* NULL: not said */
     int quiet, resume, quick;
+    const struct results *results; /* for finished_figure() and finished_curve() */
 };
 
 struct experiment_case {
@@ -79,7 +82,8 @@ struct experiment {
 
     /*
      * Once, after the last run: pictures. The trained weights of a run lie in
-     * run_weights_path(). May be NULL.
+     * run_weights_path(), what it gave is told by finished_figure() and
+     * finished_curve(). May be NULL.
      */
     coordconv_status (*finish)(const struct settings *settings, void *user);
 };
@@ -144,5 +148,16 @@ void settings_path(const struct settings *settings, const char *name, char path[
 /* The weights that trainee number i of a finished run ended with. */
 void run_weights_path(const struct settings *settings, const struct experiment_case *which,
                       uint64_t seed, int32_t i, char path[PATH_SIZE]);
+
+/*
+ * A figure of a finished run; NaN where there is none. Besides those of run_figure() a run has
+ * "parameters", "steps", "seconds" and "core_seconds".
+ */
+double finished_figure(const struct settings *settings, const struct experiment_case *which,
+                       uint64_t seed, const char *metric);
+
+/* The first points of a curve of a finished run, at most `most`; how many they are. */
+size_t finished_curve(const struct settings *settings, const struct experiment_case *which,
+                      uint64_t seed, const char *curve, size_t most, double *x, double *y);
 
 #endif /* EXAMPLES_EXPERIMENT_H */

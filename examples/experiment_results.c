@@ -217,6 +217,41 @@ static int figure_of(const json_t *run, const char *metric, double *value)
     return json_is_number(figure);
 }
 
+static const json_t *finished_run(const struct settings *settings,
+                                  const struct experiment_case *which, uint64_t seed)
+{
+    return find_run(settings->results, which->condition, which->variant, (json_int_t)seed);
+}
+
+double finished_figure(const struct settings *settings, const struct experiment_case *which,
+                       uint64_t seed, const char *metric)
+{
+    const json_t *run = finished_run(settings, which, seed);
+    const json_t *own = json_object_get(run, metric);
+    double value;
+
+    if (json_is_number(own))
+        return json_number_value(own);
+    return figure_of(run, metric, &value) ? value : NAN;
+}
+
+size_t finished_curve(const struct settings *settings, const struct experiment_case *which,
+                      uint64_t seed, const char *curve, size_t most, double *x, double *y)
+{
+    const json_t *curves = json_object_get(finished_run(settings, which, seed), "curves");
+    const json_t *points = json_object_get(curves, curve);
+    const size_t all = json_array_size(points), count = all < most ? all : most;
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *point = json_array_get(points, i);
+        const json_t *at = json_array_get(point, 0), *value = json_array_get(point, 1);
+
+        x[i] = json_is_number(at) ? json_number_value(at) : NAN;
+        y[i] = json_is_number(value) ? json_number_value(value) : NAN;
+    }
+    return count;
+}
+
 /* ---- statistics ---- */
 
 static void describe(json_t *line, const struct stats *s)

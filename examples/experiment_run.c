@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "interrupt.h"
@@ -91,9 +92,9 @@ void run_forget_checkpoints(const struct run *run)
 /* Text of what a run has shown so far, to be freed. */
 static char *dump_progress(const struct run *run)
 {
-    json_t *all =
-        json_pack("{s:I, s:f, s:O, s:O}", "step", (json_int_t)run->step, "seconds",
-                  run_seconds(run), "figures", run->state->figures, "curves", run->state->curves);
+    json_t *all = json_pack("{s:I, s:f, s:f, s:O, s:O}", "step", (json_int_t)run->step, "seconds",
+                            run_seconds(run), "core_seconds", run_core_seconds(run), "figures",
+                            run->state->figures, "curves", run->state->curves);
     char *text = all != NULL ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
 
     json_decref(all);
@@ -176,6 +177,7 @@ static void load_progress(struct run *run, const char *text)
     if (json_is_object(curves))
         json_object_update(s->curves, curves);
     s->before = json_number_value(json_object_get(all, "seconds"));
+    s->core_before = json_number_value(json_object_get(all, "core_seconds"));
     json_decref(all);
 }
 
@@ -212,12 +214,18 @@ static coordconv_status load_checkpoint(struct run *run)
 
 /* ---- steps ---- */
 
+static double core_seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
 void run_open(struct run *run, struct run_state *state, const char *label)
 {
     run->state = state;
     state->figures = json_object();
     state->curves = json_object();
     state->started = state->saved = progress_seconds();
+    state->core_started = core_seconds();
     progress_start(&state->progress, stderr, run->settings->quiet, label);
 }
 
@@ -237,6 +245,11 @@ void run_close(struct run *run)
 double run_seconds(const struct run *run)
 {
     return run->state->before + progress_seconds() - run->state->started;
+}
+
+double run_core_seconds(const struct run *run)
+{
+    return run->state->core_before + core_seconds() - run->state->core_started;
 }
 
 coordconv_status run_begin(struct run *run, const struct trainee *trainees, int32_t count,
@@ -325,9 +338,10 @@ json_t *run_result(const struct run *run)
 {
     const char *stopped = run->step >= run->steps ? "schedule" : "budget";
 
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:s, s:O, s:O}", "condition",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:s, s:O, s:O}", "condition",
                      run->which->condition, "variant", run->which->variant, "seed",
                      (json_int_t)run->seed, "parameters", (json_int_t)parameters(run), "steps",
-                     (json_int_t)run->step, "seconds", run_seconds(run), "stopped", stopped,
-                     "figures", run->state->figures, "curves", run->state->curves);
+                     (json_int_t)run->step, "seconds", run_seconds(run), "core_seconds",
+                     run_core_seconds(run), "stopped", stopped, "figures", run->state->figures,
+                     "curves", run->state->curves);
 }

@@ -15,8 +15,8 @@ struct run_state {
     struct trainee trainees[MOST_TRAINEES];
     int32_t trainee_count;
     json_t *figures, *curves;
-    double before;  /* seconds of the run in earlier processes */
-    double started; /* of this process */
+    double before, core_before; /* seconds of the run in earlier processes */
+    double started, core_started;
     double saved;   /* when the last checkpoint was written */
     int generation; /* of the next checkpoint */
     struct progress progress;
@@ -27,6 +27,9 @@ void run_open(struct run *run, struct run_state *state, const char *label);
 void run_close(struct run *run);
 
 double run_seconds(const struct run *run);
+
+/* Of processor time, all cores together. */
+double run_core_seconds(const struct run *run);
 
 /* Keep the weights that the run ended with. */
 coordconv_status run_keep_weights(const struct run *run);

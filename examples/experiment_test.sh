@@ -21,7 +21,7 @@ fail()
 # Everything but when and how fast.
 plain()
 {
-    sed -e '/"seconds":/d; /"date":/d; /"id":/d' -e '/"command": \[/,/\]/d' "$1"
+    sed -e '/seconds":/d; /"date":/d; /"id":/d' -e '/"command": \[/,/\]/d' "$1"
 }
 
 "$program" "$@" --quick --seeds 1 --steps "$steps" --threads 1 --quiet --out "$out/a" >"$out/table"

@@ -3,7 +3,7 @@
  * notsoclevr_recipes.c - the hyper-parameters of each task and net.
  *
  * The rate falls along half a cosine to a thousandth. Where the values are not
- * the paper's, doc/reproduction.md says why and what was tried; they were chosen
+ * the paper's, doc/notsoclevr.md says why and what was tried; they were chosen
  * on the validation splits.
  *
  * The length is fixed. A classification net has all training positions right
