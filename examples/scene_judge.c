@@ -70,22 +70,22 @@ static coordconv_status judge_tally(struct run *run, const struct objects_tally 
 
     if (status != COORDCONV_OK)
         return status;
-    run_figure(run, "two objects", (double)tally->two / images);
-    run_figure(run, "both whole", (double)tally->whole / images);
+    run_figure(run, "two-objects", (double)tally->two / images);
+    run_figure(run, "both-whole", (double)tally->whole / images);
     for (int c = 0; c < SCENE_COLOURS; c++) {
         char name[64];
 
-        snprintf(name, sizeof name, "%s found", names[c]);
+        snprintf(name, sizeof name, "%s-found", names[c]);
         run_figure(run, name, (double)tally->objects[c] / images);
-        snprintf(name, sizeof name, "%s specks", names[c]);
+        snprintf(name, sizeof name, "%s-specks", names[c]);
         run_figure(run, name, (double)tally->specks[c] / images);
-        snprintf(name, sizeof name, "%s entropy", names[c]);
+        snprintf(name, sizeof name, "%s-entropy", names[c]);
         run_figure(run, name, objects_entropy(tally, c));
-        snprintf(name, sizeof name, "%s data entropy", names[c]);
+        snprintf(name, sizeof name, "%s-data-entropy", names[c]);
         run_figure(run, name, objects_entropy(&real, c));
-        snprintf(name, sizeof name, "%s coverage", names[c]);
+        snprintf(name, sizeof name, "%s-coverage", names[c]);
         run_figure(run, name, objects_coverage(tally, &real, c));
-        snprintf(name, sizeof name, "%s divergence", names[c]);
+        snprintf(name, sizeof name, "%s-divergence", names[c]);
         run_figure(run, name, objects_divergence(tally, &real, c));
     }
     return COORDCONV_OK;
@@ -160,10 +160,10 @@ coordconv_status judge_between(struct run *run, const struct studio *studio, cod
         status = tally_between(studio, codes, user, ends, pairs, &tally);
     coordconv_tensor_unref(ends[0]);
     coordconv_tensor_unref(ends[1]);
-    run_figure(run, "between: two objects", (double)tally.two / (double)tally.images);
-    run_figure(run, "between: specks",
+    run_figure(run, "between-two", (double)tally.two / (double)tally.images);
+    run_figure(run, "between-specks",
                (double)(tally.specks[SCENE_BLUE] + tally.specks[SCENE_RED]) / (double)tally.images);
-    run_figure(run, "between: both whole", (double)tally.whole / (double)tally.images);
+    run_figure(run, "between-whole", (double)tally.whole / (double)tally.images);
     return status;
 }
 

@@ -216,7 +216,7 @@ static coordconv_status judge_bound(struct run *run, const struct vae *vae)
     run_figure(run, "ELBO", -sums.loss / count);
     run_figure(run, "misfit", sums.misfit / count);
     run_figure(run, "divergence", sums.divergence / count);
-    run_figure(run, "rebuilt whole", (double)sums.painted.whole / count);
+    run_figure(run, "rebuilt-whole", (double)sums.painted.whole / count);
     return status;
 }
 
@@ -363,31 +363,18 @@ static coordconv_status draw_page(const struct settings *settings, void *user)
 int main(int argc, char **argv)
 {
     static const struct comparison comparisons[] = {
-        { "ELBO", "coordconv", "conv" },
-        { "ELBO", "coordconv", "conv-long" },
-        { "both whole", "coordconv", "conv" },
-        { "both whole", "coordconv", "conv-long" },
-        { "between: both whole", "coordconv", "conv" },
-        { "between: both whole", "coordconv", "conv-long" },
-        { "between: two objects", "coordconv", "conv" },
-        { "between: two objects", "coordconv", "conv-long" },
-        { "between: specks", "coordconv", "conv" },
-        { "between: specks", "coordconv", "conv-long" },
-        { "rebuilt whole", "coordconv", "conv" },
-        { "rebuilt whole", "coordconv", "conv-long" },
+        { "ELBO", "coordconv", "conv" },           { "ELBO", "coordconv", "conv-long" },
+        { "both-whole", "coordconv", "conv" },     { "both-whole", "coordconv", "conv-long" },
+        { "between-whole", "coordconv", "conv" },  { "between-whole", "coordconv", "conv-long" },
+        { "between-two", "coordconv", "conv" },    { "between-two", "coordconv", "conv-long" },
+        { "between-specks", "coordconv", "conv" }, { "between-specks", "coordconv", "conv-long" },
+        { "rebuilt-whole", "coordconv", "conv" },  { "rebuilt-whole", "coordconv", "conv-long" },
     };
-    static const char *const metrics[] = { "ELBO",
-                                           "rebuilt whole",
-                                           "two objects",
-                                           "both whole",
-                                           "between: two objects",
-                                           "between: both whole",
-                                           "between: specks",
-                                           "blue coverage",
-                                           "red coverage",
-                                           "blue divergence",
-                                           "red divergence",
-                                           NULL };
+    static const char *const metrics[] = {
+        "ELBO",         "rebuilt-whole",   "two-objects",    "both-whole",
+        "between-two",  "between-whole",   "between-specks", "blue-coverage",
+        "red-coverage", "blue-divergence", "red-divergence", NULL
+    };
     const struct option option = { "images",
                                    OPTION_WHOLE,
                                    &judged_images,
