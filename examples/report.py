@@ -7,7 +7,9 @@ usage: report.py OUT          the pages into OUT, from OUT/results
 
 In a page a table stands between <!-- results: PROGRAM KIND [WORD...] --> and <!-- end of results -->:
   PROGRAM about             how it was run, when, for how long
-  PROGRAM table METRIC...   a line a case: mean (standard deviation) [95 % interval]
+  PROGRAM table METRIC...   a line a case: mean (standard deviation) [95 % interval]; with words
+                            in="CONDITION" the cases of those conditions
+  PROGRAM pivot METRIC      a line a variant, a column a condition; in="CONDITION" chooses columns
   PROGRAM tests             the paired tests between variants
   PROGRAM cost              operations of training and processor time
   resnet50 nets             sizes and times
@@ -16,6 +18,7 @@ In a page a table stands between <!-- results: PROGRAM KIND [WORD...] --> and <!
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 
@@ -72,19 +75,44 @@ def cases(document):
     return list(dict.fromkeys((s["condition"], s["variant"]) for s in document["summary"]))
 
 
-def table(document, metrics):
+def choose(words):
+    """Metrics, and the conditions that in= names."""
+    metrics = [w for w in words if not w.startswith("in=")]
+    return metrics, [w[3:] for w in words if w.startswith("in=")]
+
+
+def legend(seeds):
+    return (f"{seeds} seeds: mean (standard deviation) [95 % interval].\n\n" if seeds > 1 else
+            "One seed.\n\n")
+
+
+def table(document, words):
+    metrics, wanted = choose(words)
     cells = {(s["condition"], s["variant"], s["metric"]): s for s in document["summary"]}
     seeds = max((s["seeds"] for s in document["summary"]), default=0)
     rows = []
     for condition, variant in cases(document):
+        if wanted and condition not in wanted:
+            continue
         row = [cells.get((condition, variant, m)) for m in metrics]
         if any(row):
             rows.append([condition, variant] + [interval(c) if c else "-" for c in row])
     head = ["condition", "variant"] + metrics
-    if not any(row[0] for row in rows):
+    if len({row[0] for row in rows}) < 2:
         head, rows = head[1:], [row[1:] for row in rows]
-    return (f"{seeds} seeds: mean (standard deviation) [95 % interval].\n\n" if seeds > 1 else
-            "One seed.\n\n") + markdown(head, rows)
+    return legend(seeds) + markdown(head, rows)
+
+
+def pivot(document, words):
+    (metric,), wanted = choose(words)
+    cells = {(s["condition"], s["variant"]): s for s in document["summary"]
+             if s["metric"] == metric}
+    columns = wanted or list(dict.fromkeys(condition for condition, _ in cells))
+    variants = dict.fromkeys(variant for condition, variant in cells if condition in columns)
+    rows = [[v] + [interval(cells[c, v]) if (c, v) in cells else "" for c in columns]
+            for v in variants]
+    return (legend(max((c["seeds"] for c in cells.values()), default=0)) +
+            markdown([metric] + columns, rows))
 
 
 def tests(document):
@@ -149,14 +177,15 @@ def block(results, words):
         return about_all(results)
     if program not in results:
         return "Not run.\n"
-    kinds = {"table": lambda: table(results[program], rest), "tests": lambda: tests(results[program]),
+    kinds = {"table": lambda: table(results[program], rest),
+             "pivot": lambda: pivot(results[program], rest), "tests": lambda: tests(results[program]),
              "about": lambda: about(results[program]), "cost": lambda: cost(results[program]),
              "nets": lambda: nets(results[program])}
     return kinds[kind]()
 
 
 def fill(text, results):
-    return BLOCK.sub(lambda m: m[1] + block(results, m[2].split()) + m[3], text)
+    return BLOCK.sub(lambda m: m[1] + block(results, shlex.split(m[2])) + m[3], text)
 
 
 # ---- pages ----
