@@ -139,6 +139,25 @@ static void each_object_has_an_anchor(void **state)
     assert_int_equal(is.digit[(MIDDLE + 1) * 9 + 1], 2);
 }
 
+/* The only anchor in reach of a digit in the corner is its own, though on another digit too. */
+static void the_nearest_anchor_is_of_the_object_it_is_nearest_to(void **state)
+{
+    struct field_digit digits[FIELD_DIGITS];
+    struct assignment is;
+    int of_first = 0;
+    (void)state;
+
+    clear(digits);
+    digits[0] = (struct field_digit){ { 8, 8, 16, 16 }, 0, 1 };
+    digits[1] = (struct field_digit){ { 1, 1, 25, 25 }, 0, 1 };
+    anchors_assign(ANCHORS_WHOLE, digits, &is);
+    assert_int_equal(is.label[0], ANCHOR_OBJECT);
+    assert_int_equal(is.digit[0], 1);
+    for (int a = 0; a < ANCHORS; a++)
+        of_first += is.label[a] == ANCHOR_OBJECT && is.digit[a] == 0;
+    assert_true(of_first > 0);
+}
+
 static void the_lowest_keys_are_sampled(void **state)
 {
     static float keys[ANCHORS];
@@ -179,6 +198,7 @@ int main(void)
         cmocka_unit_test(moves_lead_to_the_box_and_back),
         cmocka_unit_test(overlap_decides_what_an_anchor_is),
         cmocka_unit_test(each_object_has_an_anchor),
+        cmocka_unit_test(the_nearest_anchor_is_of_the_object_it_is_nearest_to),
         cmocka_unit_test(the_lowest_keys_are_sampled),
     };
 

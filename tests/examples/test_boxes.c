@@ -118,6 +118,20 @@ static void each_true_box_is_found_once(void **state)
     assert_true(matches[0] == MATCH_FALSE && matches[1] == MATCH_FALSE);
 }
 
+/* The first found one fits both; it takes the nearer, so that the second has one as well. */
+static void the_true_box_that_fits_best_is_taken(void **state)
+{
+    const struct box truth[] = { { 13, 10, 10, 10 }, { 10, 10, 10, 10 } };
+    const struct box found[] = { { 12, 10, 10, 10 }, { 10, 10, 10, 10 } };
+    const unsigned char wanted[] = { 1, 1 };
+    enum match matches[2];
+    unsigned char taken[2];
+    (void)state;
+
+    boxes_match(found, 2, truth, wanted, 2, 0.6, taken, matches);
+    assert_true(matches[0] == MATCH_TRUE && matches[1] == MATCH_TRUE);
+}
+
 static double precision_of(const char *letters, size_t wanted)
 {
     struct detection detections[16];
@@ -232,6 +246,10 @@ static void each_digit_is_there_as_often_as_each_other(void **state)
     for (int c = 0; c < DIGIT_CLASSES; c++)
         assert_int_equal(count[c], IMAGES * FIELD_DIGITS / DIGIT_CLASSES);
     field_free(&field);
+    check_ok(field_make(context, &digits, 7, 1, 5, 0, &field));
+    for (int k = 0; k < FIELD_DIGITS; k++)
+        assert_int_equal(field.digits[k].label, digit_labels[7]);
+    field_free(&field);
 }
 
 static void streams_differ_and_repeat(void **state)
@@ -260,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_box_may_touch_the_border),
         cmocka_unit_test(suppression_keeps_the_best_of_each_heap),
         cmocka_unit_test(each_true_box_is_found_once),
+        cmocka_unit_test(the_true_box_that_fits_best_is_taken),
         cmocka_unit_test(average_precision_is_that_worked_out),
         cmocka_unit_test(equal_scores_keep_their_order),
         cmocka_unit_test(boxes_hold_the_ink),
