@@ -18,7 +18,7 @@
 enum {
     BATCH = 16,
     STEPS = 1400,
-    QUICK_STEPS = 400
+    QUICK_STEPS = 900
 };
 
 /* Those with the same scenes side by side, so that these are made once. */
@@ -206,8 +206,8 @@ static coordconv_status train_step(struct trainer *t)
 {
     const coordconv_schedule_desc cosine = { .struct_size = sizeof cosine,
                                              .kind = COORDCONV_SCHEDULE_COSINE,
-                                             .rate = 0.004,
-                                             .final_rate = 0.00004,
+                                             .rate = 0.008,
+                                             .final_rate = 0.00008,
                                              .total = (double)t->run->steps };
     double rate = 0;
     coordconv_status status = coordconv_schedule_rate(&cosine, (double)t->run->step, &rate);
@@ -365,7 +365,7 @@ int main(int argc, char **argv)
         .comparison_count = sizeof comparisons / sizeof comparisons[0],
         .metrics = metrics,
         .seeds = 5,
-        .quick_seeds = 2,
+        .quick_seeds = 1,
         .budget = 120,
         .options = options,
         .option_count = sizeof options / sizeof options[0],
