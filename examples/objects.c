@@ -194,12 +194,13 @@ void objects_add(struct objects_tally *tally, const float *images, int64_t count
     }
 }
 
-coordconv_status objects_add_real(struct objects_tally *tally, uint64_t seed, int64_t count)
+coordconv_status objects_add_real(struct objects_tally *tally, uint64_t seed, int64_t first,
+                                  int64_t count)
 {
     float image[SCENE_VALUES];
     coordconv_status status = COORDCONV_OK;
 
-    for (int64_t i = 0; i < count && status == COORDCONV_OK; i++) {
+    for (int64_t i = first; i < first + count && status == COORDCONV_OK; i++) {
         status = scene_paint_all(seed, &i, 1, image);
         if (status == COORDCONV_OK)
             objects_add(tally, image, 1);

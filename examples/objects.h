@@ -50,8 +50,9 @@ struct objects_tally {
 
 void objects_add(struct objects_tally *tally, const float *images, int64_t count);
 
-/* The same of the first `count` real images with this seed. */
-coordconv_status objects_add_real(struct objects_tally *tally, uint64_t seed, int64_t count);
+/* Add the real images number first .. first + count - 1 of this seed. */
+coordconv_status objects_add_real(struct objects_tally *tally, uint64_t seed, int64_t first,
+                                  int64_t count);
 
 /* Entropy in bits of where the objects of a colour are. */
 double objects_entropy(const struct objects_tally *tally, int colour);

@@ -47,25 +47,12 @@ int64_t studio_round(int64_t images)
 
 /* ---- figures ---- */
 
-static coordconv_status tally_real(struct objects_tally *tally, uint64_t seed, int64_t first,
-                                   int64_t count)
-{
-    float image[SCENE_VALUES];
-    coordconv_status status = COORDCONV_OK;
-
-    for (int64_t i = first; i < first + count && status == COORDCONV_OK; i++) {
-        status = scene_paint_all(seed, &i, 1, image);
-        if (status == COORDCONV_OK)
-            objects_add(tally, image, 1);
-    }
-    return status;
-}
-
 static coordconv_status judge_tally(struct run *run, const struct objects_tally *tally)
 {
     static const char *const names[SCENE_COLOURS] = { "blue", "red" };
     struct objects_tally real = { 0 };
-    const coordconv_status status = tally_real(&real, run->seed, FIRST_REFERENCE, tally->images);
+    const coordconv_status status =
+        objects_add_real(&real, run->seed, FIRST_REFERENCE, tally->images);
     const double images = (double)tally->images;
 
     if (status != COORDCONV_OK)
@@ -171,7 +158,7 @@ coordconv_status judge_data(struct run *run, int64_t images)
 {
     struct objects_tally tally = { 0 };
     const coordconv_status status =
-        tally_real(&tally, run->seed, FIRST_PERFECT, studio_round(images));
+        objects_add_real(&tally, run->seed, FIRST_PERFECT, studio_round(images));
 
     return status == COORDCONV_OK ? judge_tally(run, &tally) : status;
 }

@@ -32,20 +32,14 @@ enum {
 static coordconv_status fill_with_data(struct scene_panel *panel, uint64_t seed, int64_t images)
 {
     int64_t numbers[PANEL_SAMPLES];
-    float image[SCENE_VALUES];
 
     for (int64_t i = 0; i < PANEL_SAMPLES; i++)
         numbers[i] = TRAIN_IMAGES + i;
     coordconv_status status = scene_paint_all(seed, numbers, PANEL_REBUILT, panel->rebuilt);
     if (status == COORDCONV_OK)
         status = scene_paint_all(seed, numbers, PANEL_SAMPLES, panel->samples);
-    for (int64_t i = 0; i < images && status == COORDCONV_OK; i++) {
-        const int64_t number = TRAIN_IMAGES + i;
-
-        status = scene_paint_all(seed, &number, 1, image);
-        if (status == COORDCONV_OK)
-            objects_add(&panel->tally, image, 1);
-    }
+    if (status == COORDCONV_OK)
+        status = objects_add_real(&panel->tally, seed, TRAIN_IMAGES, images);
     return status;
 }
 
