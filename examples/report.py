@@ -154,13 +154,15 @@ def cost(document):
 
 
 def about_all(results):
-    rows = [[p, f"`{command_of(d)}`", d["date"][:10], str(len(d["runs"])),
-             minutes(seconds_of(d))] for p, d in results.items() if p != "resnet50"]
-    machine = next(d["machine"] for p, d in results.items() if p != "resnet50")
-    total = sum(seconds_of(d) for p, d in results.items() if p != "resnet50")
-    return (f"On {machine}; the times are those of the runs, training and judging.\n\n" +
+    documents = [d for p, d in results.items() if p != "resnet50"]
+    if not documents:
+        return "Not run.\n"
+    rows = [[d["program"], f"`{command_of(d)}`", d["date"][:10], str(len(d["runs"])),
+             minutes(seconds_of(d))] for d in documents]
+    machines = ", ".join(dict.fromkeys(d["machine"] for d in documents))
+    return (f"On {machines}; the times are those of the runs, training and judging.\n\n" +
             markdown(["program", "command", "date", "runs", "time"], rows) +
-            f"\nTogether {minutes(total)}.\n")
+            f"\nTogether {minutes(sum(map(seconds_of, documents)))}.\n")
 
 
 def nets(lines):

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "../../examples/detect_anchors.h"
+#include "../../examples/detect/detect_anchors.h"
 #include "support.h"
 
 enum {

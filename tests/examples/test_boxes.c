@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../examples/boxes.h"
-#include "../../examples/field_of_mnist.h"
+#include "../../examples/detect/boxes.h"
+#include "../../examples/detect/field_of_mnist.h"
 #include "fixture.h"
 
 static int near(double got, double want)
