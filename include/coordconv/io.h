@@ -141,12 +141,13 @@ typedef struct coordconv_weights_desc {
  *
  * Parameters are stored in PyTorch's layouts, which are this library's as well:
  * convolution [O, I, KH, KW], transposed convolution [I, O, KH, KW], linear
- * [out, in], batch norm weight, bias, running_mean, running_var. F32, F16 and
- * BF16 are kept exactly, F64 is rounded to the nearest float. I64 tensors named
+ * [out, in], batch norm weight, bias, running_mean, running_var, group norm weight, bias. F32, F16
+ * and BF16 are kept exactly, F64 is rounded to the nearest float. I64 tensors named
  * "num_batches_tracked" are left out.
  *
  * The channels of a CoordConv weight are brought from the order of the
- * convention to data, x, y, radius. The values of coordinates are the layer's
+ * convention to data, x, y, z, radius; those of volumes may be "coordconv", or
+ * "keras-coordconv" and "monai", which have z, y, x. The values of coordinates are the layer's
  * affair: its range, sampling and radius must be the convention's (make the
  * layer with the grid of coordconv_convention()); what an axis of one sample
  * gives is not compared.

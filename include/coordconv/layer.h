@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * layer.h - layers with parameters: convolution with or without coordinates,
- * its transpose, linear, batch norm. Usable alone, forward and backward.
+ * its transpose, linear, batch norm, group norm. Usable alone, forward and backward.
  *
  * Activations are [N, H, W, C]. Weights are seen as PyTorch has them, [O, I,
  * KH, KW], coordinate channels after the data channels in the order x, y, z,
@@ -213,6 +213,29 @@ typedef struct coordconv_batch_norm_desc {
  */
 COORDCONV_API coordconv_status coordconv_batch_norm_new(coordconv_context *context,
                                                         const coordconv_batch_norm_desc *desc,
+                                                        coordconv_layer **out);
+
+/**
+ * Group norm (Wu, He 2018): channels in groups of channels / groups neighbours, and within a sample
+ * y = weight (x - mean) / sqrt(var + epsilon) + bias, with the mean and the biased variance of all
+ * places and channels of the group. Training and inference are the same. One group is layer norm
+ * over all axes but the first, with a weight for each channel; as many groups as channels are
+ * instance norm.
+ */
+typedef struct coordconv_group_norm_desc {
+    uint32_t struct_size; /* sizeof the struct */
+    int32_t channels;     /* at least 1; no default */
+    int32_t groups;       /* divides channels; default 1 */
+    uint32_t reserved;    /* 0 */
+    double epsilon;       /* above 0; default 1e-5 */
+} coordconv_group_norm_desc;
+
+/**
+ * Make a group norm of [N, ..., channels]. Parameters: "weight" (ones), "bias" (zeros), both
+ * [channels]. Since 0.1. Returns as coordconv_conv2d_new.
+ */
+COORDCONV_API coordconv_status coordconv_group_norm_new(coordconv_context *context,
+                                                        const coordconv_group_norm_desc *desc,
                                                         coordconv_layer **out);
 
 /** Add a reference; returns its argument. Since 0.1. */

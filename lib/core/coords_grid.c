@@ -39,9 +39,8 @@ static coordconv_status check_kinds(const struct cconv_log *log, const char *wha
                                    COORDCONV_SINGLE_LOW);
     if (status == COORDCONV_OK && d->sampling == COORDCONV_SAMPLING_PIXEL &&
         d->radius == COORDCONV_RADIUS_CENTERED)
-        status = cconv_fail(log, COORDCONV_ERR_INVALID,
-                            "%s: grid radius %d needs a range, sampling %d has none", what,
-                            d->radius, d->sampling);
+        status = cconv_fail(log, COORDCONV_ERR_INVALID, "%s: grid radius %d needs a range", what,
+                            d->radius);
     return status;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * order.c - from the channel order of a convention to data, x, y, radius.
+ * order.c - from the channel order of a convention to data, x, y, z, radius.
  */
 #include "io/order.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/coords.h"
 
@@ -28,8 +29,8 @@ void cconv_order_coords(const coordconv_layer *layer, const coordconv_convention
                                  .data = (size_t)a->in_channels,
                                  .before = convention->before,
                                  .row_first = convention->row_first,
-                                 .xy = cconv_coords_has_x(a->coords) &&
-                                       cconv_coords_has_y(a->coords) };
+                                 .axes = (size_t)cconv_coords_count(
+                                     3, a->coords & ~(uint32_t)COORDCONV_COORDS_RADIUS) };
 }
 
 size_t cconv_order_channel(const struct cconv_order *order, size_t channel)
@@ -39,8 +40,8 @@ size_t cconv_order_channel(const struct cconv_order *order, size_t channel)
     if (channel < order->data)
         return order->before ? coords + channel : channel;
     channel -= order->data;
-    if (order->xy && order->row_first && channel < 2)
-        channel = 1 - channel;
+    if (order->row_first && channel < order->axes)
+        channel = order->axes - 1 - channel;
     return order->before ? channel : order->data + channel;
 }
 
@@ -68,12 +69,21 @@ static int same_grid(const struct cconv_grid *a, const struct cconv_grid *b, uin
     return !(coords & COORDCONV_COORDS_RADIUS) || a->radius == b->radius;
 }
 
+/* Whether an implementation makes coordinates of volumes: where the row stands first of images,
+ * in the order z, y, x. */
+static int has_volumes(const char *convention)
+{
+    return strcmp(convention, "coordconv") == 0 || strcmp(convention, "keras-coordconv") == 0 ||
+           strcmp(convention, "monai") == 0;
+}
+
 const char *cconv_order_check(const coordconv_layer *layer, const char *name,
                               const coordconv_convention_desc *convention,
                               struct cconv_order_text *buffer)
 {
     const struct cconv_conv_attr *a = &layer->attr.conv;
-    const char *missing = cconv_coords_lacking(a->coords, convention->coords);
+    const uint32_t z = has_volumes(name) ? (uint32_t)COORDCONV_COORDS_Z : 0;
+    const char *missing = cconv_coords_lacking(a->coords, convention->coords | z);
     struct cconv_grid theirs;
     char mine[128], other[128];
 

@@ -12,9 +12,10 @@
 /* A tensor as [outer, channels, inner], whose channels stand in another order in a file. */
 struct cconv_order {
     size_t outer, channels, inner;
-    size_t data;       /* data channels */
-    int before;        /* coordinates stand before them */
-    int row_first, xy; /* y before x; there are x and y */
+    size_t data;   /* data channels */
+    size_t axes;   /* how many of x, y and z there are */
+    int before;    /* coordinates stand before the data */
+    int row_first; /* y before x, and z before y */
 };
 
 /* Everything in its place: one channel. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * norm.h - inner loops of batch norm over a [rows][channels] matrix. All read
+ * norm.h - inner loops of norms over a [rows][channels] matrix. All read
  * and write memory once; sums are made in double.
  */
 #ifndef CCONV_KERNELS_NORM_H
@@ -35,12 +35,19 @@ typedef void cconv_norm_backward_fn(size_t rows, size_t channels, const cconv_re
                                     const cconv_real *slope, const cconv_real *x,
                                     const cconv_real *dy, cconv_real *dx);
 
+/* dx = dy * scale[c] + (x - mean[c]) * slope[c] + offset[c]. dx may be dy. */
+typedef void cconv_norm_combine_fn(size_t rows, size_t channels, const cconv_real *mean,
+                                   const cconv_real *scale, const cconv_real *slope,
+                                   const cconv_real *offset, const cconv_real *x,
+                                   const cconv_real *dy, cconv_real *dx);
+
 struct cconv_norm_kernels {
     cconv_norm_moments_fn *moments;
     cconv_norm_forward_fn *forward;
     cconv_norm_affine_fn *affine;
     cconv_norm_backward_sums_fn *backward_sums;
     cconv_norm_backward_fn *backward;
+    cconv_norm_combine_fn *combine;
 };
 
 void cconv_norm_init_ref(struct cconv_norm_kernels *k);

@@ -87,9 +87,8 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
     }
 }
 
-static coordconv_status infer(struct cconv_app *app)
+coordconv_status cconv_norm_infer(struct cconv_app *app, int32_t channels)
 {
-    const int32_t channels = app->attr->batch_norm.channels;
     const struct cconv_shape *in = &app->in[0];
     const coordconv_status st = cconv_app_check_real(app, 0, 1);
     struct cconv_shape_text text;
@@ -98,10 +97,15 @@ static coordconv_status infer(struct cconv_app *app)
         return st;
     if (in->ndim < 2 || in->dim[in->ndim - 1] != channels || cconv_shape_count(in) == 0)
         return cconv_fail(CCONV_APP_LOG(app), COORDCONV_ERR_SHAPE,
-                          "batch_norm: input %s, expected [N, ..., %" PRId32 "] with no empty axis",
-                          cconv_shape_print(in, &text), channels);
+                          "%s: input %s, expected [N, ..., %" PRId32 "] with no empty axis",
+                          app->op->name, cconv_shape_print(in, &text), channels);
     app->out = *in;
     return COORDCONV_OK;
+}
+
+static coordconv_status infer(struct cconv_app *app)
+{
+    return cconv_norm_infer(app, app->attr->batch_norm.channels);
 }
 
 struct cconv_norm_affine cconv_norm_running_affine(const coordconv_layer *norm, size_t channel)

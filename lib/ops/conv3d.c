@@ -3,11 +3,10 @@
  * conv3d.c - convolutions of volumes, with or without coordinates.
  *
  * A slice of the output is the convolution of one image: the slices of the input
- * that its window reaches, stacked. Channel c KD + k of a stack is channel c of the
- * slice that tap k of the depth reads, or zero outside the volume. In weights
- * [O, I, KD, KH, KW] those of such channels lie as [O, I KD, KH, KW], so they are
- * used as they are, gradients too; the passes of corr.h do the rest, some slices at
- * a time. Where the kernel has no depth the input is its own stack.
+ * that its window reaches, stacked (stack.h). Its weights are those of the layer,
+ * [O, I, KD, KH, KW], turned into [O, KD, I, KH, KW]; the passes of corr.h do the
+ * rest, some slices at a time. Where the kernel has no depth the input is its own
+ * stack.
  *
  * Coordinates are a volume of their own. Its share of the output, bias included, is
  * a map that is made once per change of the weights, and for volumes that lie in another
@@ -19,7 +18,7 @@
 #include "base/checked.h"
 #include "ops/channels.h"
 #include "ops/conv.h"
-#include "ops/split.h"
+#include "ops/stack.h"
 #include "ops/sums.h"
 
 enum {
@@ -29,12 +28,15 @@ enum {
 /* The data or the coordinates, and how they are cut. */
 struct part {
     struct cconv_corr corr; /* of one slice */
-    size_t depth, out_depth, channels;
-    int64_t taps, stride, dilation, pad; /* along z */
-    size_t volume, slice, out_slice;     /* elements */
-    size_t stack;                        /* of one stack */
-    size_t together;                     /* slices of the output in one pass */
-    int direct;                          /* slices are stacks */
+    struct cconv_stack stack;
+    size_t out_depth;
+    size_t volume, out_slice; /* elements */
+    size_t plane;             /* of the kernel */
+    size_t weight_o;          /* elements between output channels of the layer's weights */
+    size_t together;          /* slices of the output in one pass */
+    int direct;               /* slices are stacks */
+    /* Bytes of a run's stacks, of the weights they meet, of a volume and of its outputs. */
+    size_t stack_bytes, weight_bytes, volume_bytes, output_bytes;
 };
 
 /* Some of the output's slices, which lie in one volume. */
@@ -42,31 +44,45 @@ struct run {
     size_t n, first, count;
 };
 
+static size_t real_bytes(size_t elements)
+{
+    return cconv_size_align(cconv_size_mul(elements, sizeof(cconv_real)));
+}
+
 static void set_part(const struct cconv_app *app, int coords, struct part *p)
 {
     const struct cconv_conv_attr *a = &app->attr->conv;
     const size_t taps = (size_t)a->kernel[2];
     struct cconv_conv_geometry g;
+    struct cconv_stack *s = &p->stack;
 
     cconv_conv_geometry(app, &g);
     *p = (struct part){ .corr = coords ? g.coords : g.data,
-                        .depth = (size_t)app->in[0].dim[1],
                         .out_depth = (size_t)app->out.dim[1],
-                        .taps = a->kernel[2],
-                        .stride = a->stride[2],
-                        .dilation = a->dilation[2],
-                        .pad = cconv_conv_window(a, 2, app->in[0].dim[1]).before,
-                        .slice = coords ? g.coord_image : g.in_image,
-                        .out_slice = g.out_image };
-    p->channels = p->corr.big_c;
+                        .out_slice = g.out_image,
+                        .plane = cconv_conv_plane(a) };
+    *s = (struct cconv_stack){ .depth = (size_t)app->in[0].dim[1],
+                               .height = p->corr.big_h,
+                               .width = p->corr.big_w,
+                               .groups = p->corr.groups,
+                               .channels = p->corr.big_c / p->corr.groups,
+                               .taps = a->kernel[2],
+                               .stride = a->stride[2],
+                               .dilation = a->dilation[2],
+                               .pad = cconv_conv_window(a, 2, app->in[0].dim[1]).before };
+    p->weight_o = p->corr.weight_s * taps;
     p->corr.batch = 1;
     p->corr.big_c *= taps;
-    p->corr.weight_s *= taps;
-    p->volume = cconv_size_mul(p->slice, p->depth);
-    p->stack = p->slice * taps;
-    p->direct = taps == 1 && p->stride == 1 && p->pad == 0 && p->depth == p->out_depth;
-    p->together = p->direct ? p->out_depth : STACKED / p->stack;
+    p->corr.weight_s = s->channels * taps * p->plane;
+    p->volume = cconv_size_mul(coords ? g.coord_image : g.in_image, s->depth);
+    p->direct = taps == 1 && s->stride == 1 && s->pad == 0 && s->depth == p->out_depth;
+    p->together = p->direct ? p->out_depth : STACKED / cconv_stack_elements(s);
     p->together = CCONV_MAX(CCONV_MIN(p->together, p->out_depth), 1);
+    p->stack_bytes =
+        p->direct ? 0 : real_bytes(cconv_size_mul(p->together, cconv_stack_elements(s)));
+    p->weight_bytes = real_bytes(cconv_size_mul(p->corr.small_c, p->corr.weight_s));
+    p->volume_bytes = real_bytes(p->volume);
+    p->output_bytes = real_bytes(cconv_size_mul(p->out_depth, p->out_slice));
 }
 
 static size_t coord_weights(const struct cconv_app *app)
@@ -74,24 +90,16 @@ static size_t coord_weights(const struct cconv_app *app)
     return (size_t)app->attr->conv.in_channels * cconv_conv_taps(&app->attr->conv);
 }
 
-/* From run to run, until there is none; begin with zeros. */
-static int next_run(const struct part *p, size_t batch, struct run *r)
+/* From run to run, until there is none; begin with zeros. The batch of p->corr is the run's. */
+static int next_run(struct part *p, size_t batch, struct run *r)
 {
     r->first += r->count;
     if (r->first == p->out_depth) {
         r->first = 0;
         r->n++;
     }
-    r->count = CCONV_MIN(p->together, p->out_depth - r->first);
+    r->count = p->corr.batch = CCONV_MIN(p->together, p->out_depth - r->first);
     return r->n < batch;
-}
-
-static struct cconv_corr corr_of(const struct part *p, const struct run *r)
-{
-    struct cconv_corr c = p->corr;
-
-    c.batch = r->count;
-    return c;
 }
 
 static size_t output_at(const struct part *p, const struct run *r)
@@ -101,67 +109,6 @@ static size_t output_at(const struct part *p, const struct run *r)
 
 /* ---- stacks ---- */
 
-struct stacking {
-    const struct part *part;
-    size_t first, count;
-    cconv_real *volume; /* written only where back is 1 */
-    cconv_real *stacks;
-    int back; /* volume += stacks */
-    struct cconv_split split;
-};
-
-/* Row y of a slice, from the volume or back. */
-static void move_row(const struct stacking *s, size_t o, size_t y)
-{
-    const struct part *p = s->part;
-    const size_t length = p->corr.big_w * p->channels, taps = (size_t)p->taps;
-    cconv_real *stack = s->stacks + o * p->stack + y * length * taps;
-
-    for (int64_t k = 0; k < p->taps; k++, stack++) {
-        const int64_t z = (int64_t)(s->first + o) * p->stride - p->pad + k * p->dilation;
-        const int outside = z < 0 || z >= (int64_t)p->depth;
-        cconv_real *row = s->volume + (outside ? 0 : (size_t)z * p->slice + y * length);
-
-        for (size_t i = 0; i < length && outside && !s->back; i++)
-            stack[i * taps] = 0;
-        for (size_t i = 0; i < length && !outside && !s->back; i++)
-            stack[i * taps] = row[i];
-        for (size_t i = 0; i < length && !outside && s->back; i++)
-            row[i] += stack[i * taps];
-    }
-}
-
-/* Several slices of the output may add to one row, so that a task takes a row of them all. */
-static void move_task(void *arg, size_t task, size_t slot)
-{
-    const struct stacking *s = arg;
-    const size_t begin = cconv_split_begin(&s->split, task);
-    const size_t end = begin + cconv_split_count(&s->split, task);
-
-    (void)slot;
-    for (size_t o = 0; o < s->count; o++) {
-        for (size_t y = begin; y < end; y++)
-            move_row(s, o, y);
-    }
-}
-
-static void move(coordconv_context *context, const struct part *p, const struct run *r,
-                 cconv_real *volume, cconv_real *stacks, int back)
-{
-    struct stacking s = { p, r->first, r->count, volume, stacks, back, { 0 } };
-
-    s.split = cconv_split(p->corr.big_h, r->count * (p->stack / p->corr.big_h), 1);
-    cconv_parallel_run(&context->parallel, move_task, &s, s.split.tasks);
-}
-
-/* Bytes of the stacks of a run. */
-static size_t stack_bytes(const struct part *p)
-{
-    return p->direct ? 0
-                     : cconv_size_align(cconv_size_mul(cconv_size_mul(p->together, p->stack),
-                                                       sizeof(cconv_real)));
-}
-
 /* The stacks of a run; room for them at `room`. */
 static const cconv_real *stacked(coordconv_context *context, const struct part *p,
                                  const struct run *r, const cconv_real *x, void *room)
@@ -170,7 +117,46 @@ static const cconv_real *stacked(coordconv_context *context, const struct part *
 
     if (p->direct)
         return volume;
-    move(context, p, r, (cconv_real *)(uintptr_t)volume, room, 0);
+    cconv_stack_move(context, &p->stack, r->first, r->count, (cconv_real *)(uintptr_t)volume, room,
+                     0);
+    return room;
+}
+
+/* ---- weights ---- */
+
+enum turn {
+    THERE,   /* turned = weight */
+    BACK,    /* weight = turned */
+    ADD_BACK /* weight += turned */
+};
+
+/* Weights of the layer, [O, I, KD] planes, and as stacks have them, [O, KD, I]. */
+static void turn_weights(const struct part *p, cconv_real *weight, cconv_real *turned,
+                         enum turn turn)
+{
+    const size_t taps = (size_t)p->stack.taps, planes = p->stack.channels * taps;
+
+    for (size_t i = 0; i < p->corr.small_c * planes; i++) {
+        const size_t o = i / planes, c = i % planes / taps, k = i % taps;
+        cconv_real *w = weight + o * p->weight_o + i % planes * p->plane;
+        cconv_real *t = turned + o * p->corr.weight_s + (k * p->stack.channels + c) * p->plane;
+
+        for (size_t e = 0; e < p->plane; e++) {
+            if (turn == THERE)
+                t[e] = w[e];
+            else
+                w[e] = t[e] + (turn == ADD_BACK ? w[e] : 0);
+        }
+    }
+}
+
+/* The layer's own, from a channel on; room for them at `room`. */
+static const cconv_real *turned_weights(const struct cconv_app *app, const struct part *p,
+                                        size_t offset, void *room)
+{
+    const cconv_real *weight = cconv_layer_values(app->layer, 0);
+
+    turn_weights(p, (cconv_real *)(uintptr_t)(weight + offset), room, THERE);
     return room;
 }
 
@@ -181,87 +167,68 @@ typedef size_t scratch_fn(const coordconv_context *context, const struct cconv_c
 /* Of any run; stacks come first. */
 static size_t scratch_bytes(const struct cconv_app *app, const struct part *p, scratch_fn *bytes)
 {
-    struct run r = { .count = p->together };
-    struct cconv_corr c = corr_of(p, &r);
-    size_t most = bytes(app->context, &c);
+    struct cconv_corr c = p->corr;
+    size_t most;
 
+    c.batch = p->together;
+    most = bytes(app->context, &c);
     if (p->out_depth % p->together != 0) {
         c.batch = p->out_depth % p->together;
         most = CCONV_MAX(most, bytes(app->context, &c));
     }
-    return cconv_size_add(stack_bytes(p), most);
+    return cconv_size_add(p->stack_bytes, most);
 }
 
 /* y = act(bias + map + correlation of x); bias and map may be NULL. */
-static void correlate(const struct cconv_app *app, const struct part *p, const void *packed,
-                      size_t batch, const cconv_real *x, const cconv_real *bias,
-                      const cconv_real *map, enum cconv_activation act, cconv_real *y,
-                      char *scratch)
+static void correlate(const struct cconv_app *app, struct part *p, const void *packed, size_t batch,
+                      const cconv_real *x, const cconv_real *bias, const cconv_real *map,
+                      enum cconv_activation act, cconv_real *y, char *scratch)
 {
     for (struct run r = { 0 }; next_run(p, batch, &r);) {
-        const struct cconv_corr c = corr_of(p, &r);
         const struct cconv_corr_init init = { .values = bias,
                                               .add = map != NULL ? map + r.first * p->out_slice
                                                                  : NULL };
 
-        cconv_corr_gather(app->context, &c, packed, stacked(app->context, p, &r, x, scratch), init,
-                          act, (cconv_real)app->act_slope, y + output_at(p, &r),
-                          scratch + stack_bytes(p));
+        cconv_corr_gather(app->context, &p->corr, packed, stacked(app->context, p, &r, x, scratch),
+                          init, act, (cconv_real)app->act_slope, y + output_at(p, &r),
+                          scratch + p->stack_bytes);
     }
 }
 
 /* dx = the transpose of that map. */
-static void spread(const struct cconv_app *app, const struct part *p, const void *packed,
-                   size_t batch, const cconv_real *dy, cconv_real *dx, char *scratch)
+static void spread(const struct cconv_app *app, struct part *p, const void *packed, size_t batch,
+                   const cconv_real *dy, cconv_real *dx, char *scratch)
 {
     const struct cconv_corr_init none = { .values = NULL };
 
     if (!p->direct)
         memset(dx, 0, batch * p->volume * sizeof *dx);
     for (struct run r = { 0 }; next_run(p, batch, &r);) {
-        const struct cconv_corr c = corr_of(p, &r);
         cconv_real *volume = dx + r.n * p->volume;
         cconv_real *stacks = p->direct ? volume : (cconv_real *)(void *)scratch;
 
-        cconv_corr_scatter(app->context, &c, packed, dy + output_at(p, &r), none, CCONV_ACT_NONE, 0,
-                           stacks, scratch + stack_bytes(p));
+        cconv_corr_scatter(app->context, &p->corr, packed, dy + output_at(p, &r), none,
+                           CCONV_ACT_NONE, 0, stacks, scratch + p->stack_bytes);
         if (!p->direct)
-            move(app->context, p, &r, volume, stacks, 1);
+            cconv_stack_move(app->context, &p->stack, r.first, r.count, volume, stacks, 1);
     }
 }
 
-static size_t weight_bytes(const struct part *p)
-{
-    return cconv_size_align(
-        cconv_size_mul(cconv_size_mul(p->corr.small_c, p->corr.weight_s), sizeof(cconv_real)));
-}
-
-/* dweight, its rows weight_s apart, or where `add` dweight and what it holds; scratch:
- * weight_bytes, and that of a run. */
-static void weight_gradient(const struct cconv_app *app, const struct part *p, size_t batch,
+/* dweight, or where `add` dweight and what it holds; scratch: weight_bytes, and that of a run. */
+static void weight_gradient(const struct cconv_app *app, struct part *p, size_t batch,
                             const cconv_real *x, const cconv_real *dy, int add, cconv_real *dweight,
                             char *scratch)
 {
-    const size_t row = p->corr.big_c / p->corr.groups * cconv_conv_plane(&app->attr->conv);
-    cconv_real *further = (cconv_real *)(void *)scratch;
+    cconv_real *turned = (cconv_real *)(void *)scratch;
 
-    scratch += weight_bytes(p);
+    scratch += p->weight_bytes;
     for (struct run r = { 0 }; next_run(p, batch, &r);) {
-        const struct cconv_corr c = corr_of(p, &r);
         const int is_first = !add && r.n == 0 && r.first == 0;
 
-        cconv_corr_grad(app->context, &c, dy + output_at(p, &r),
-                        stacked(app->context, p, &r, x, scratch), is_first ? dweight : further,
-                        scratch + stack_bytes(p));
-        for (size_t o = 0; o < c.small_c && !is_first; o++)
-            app->context->kernels.reduce.add_rows(1, row, further + o * c.weight_s, row,
-                                                  dweight + o * c.weight_s);
+        cconv_corr_grad(app->context, &p->corr, dy + output_at(p, &r),
+                        stacked(app->context, p, &r, x, scratch), turned, scratch + p->stack_bytes);
+        turn_weights(p, dweight, turned, is_first ? BACK : ADD_BACK);
     }
-}
-
-static size_t real_bytes(size_t elements)
-{
-    return cconv_size_align(cconv_size_mul(elements, sizeof(cconv_real)));
 }
 
 /* ---- the operation ---- */
@@ -304,26 +271,8 @@ static struct packed lay_out(const struct cconv_app *app, const struct part *p)
         l.map = l.total = cconv_size_add(
             l.map, cconv_size_align(cconv_corr_scatter_packed(app->context, &p->corr)));
     if (app->attr->conv.coord_channels != 0)
-        l.total = cconv_size_add(l.map, real_bytes(cconv_size_mul(p->out_depth, p->out_slice)));
+        l.total = cconv_size_add(l.map, p->output_bytes);
     return l;
-}
-
-/* Where backward has what, as offsets in bytes. */
-struct workspace {
-    size_t coords, rest;
-};
-
-/* First the sum of dy over a batch, then coordinates, then what passes need. */
-static struct workspace split_scratch(const struct cconv_app *app, const struct part *coords)
-{
-    struct workspace w = { 0 };
-
-    if (app->attr->conv.coord_channels == 0)
-        return w;
-    if (app->in[0].dim[0] > 1)
-        w.coords = real_bytes(cconv_size_mul(coords->out_depth, coords->out_slice));
-    w.rest = cconv_size_add(w.coords, real_bytes(coords->volume));
-    return w;
 }
 
 static size_t pixels_of(const struct cconv_app *app)
@@ -338,9 +287,9 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
 
     set_part(app, 0, &data);
     s->packed = lay_out(app, &data).total;
-    s->forward = scratch_bytes(app, &data, cconv_corr_gather_scratch);
+    s->forward = CCONV_MAX(data.weight_bytes, scratch_bytes(app, &data, cconv_corr_gather_scratch));
     s->backward =
-        cconv_size_add(weight_bytes(&data), scratch_bytes(app, &data, cconv_corr_grad_scratch));
+        cconv_size_add(data.weight_bytes, scratch_bytes(app, &data, cconv_corr_grad_scratch));
     s->backward = CCONV_MAX(s->backward, scratch_bytes(app, &data, cconv_corr_scatter_scratch));
     s->backward =
         CCONV_MAX(s->backward, cconv_sum_pixels_scratch(pixels_of(app), data.corr.small_c));
@@ -348,14 +297,17 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
         return;
     set_part(app, 1, &coords);
     const size_t weights = cconv_size_align(cconv_corr_gather_packed(app->context, &coords.corr));
-    const size_t once = cconv_size_add(real_bytes(coords.volume),
-                                       scratch_bytes(app, &coords, cconv_corr_gather_scratch));
+    const size_t once = cconv_size_add(
+        coords.volume_bytes,
+        CCONV_MAX(coords.weight_bytes, scratch_bytes(app, &coords, cconv_corr_gather_scratch)));
 
     s->forward = CCONV_MAX(s->forward, cconv_size_add(weights, once));
-    s->backward = CCONV_MAX(s->backward,
-                            cconv_size_add(weight_bytes(&coords),
-                                           scratch_bytes(app, &coords, cconv_corr_grad_scratch)));
-    s->backward = cconv_size_add(s->backward, split_scratch(app, &coords).rest);
+    s->backward = CCONV_MAX(
+        s->backward,
+        cconv_size_add(coords.weight_bytes, scratch_bytes(app, &coords, cconv_corr_grad_scratch)));
+    s->backward = cconv_size_add(s->backward, coords.volume_bytes);
+    if (app->in[0].dim[0] > 1)
+        s->backward = cconv_size_add(s->backward, coords.output_bytes);
 }
 
 static void *at(const struct cconv_run *run, size_t offset)
@@ -377,12 +329,12 @@ static void make_map(const struct cconv_app *app, const struct cconv_run *run,
 
     set_part(app, 1, &p);
     cconv_real *volume = (cconv_real *)(void *)scratch;
-    scratch += real_bytes(p.volume);
+    scratch += p.volume_bytes;
     char *weights = scratch;
     scratch += cconv_size_align(cconv_corr_gather_packed(app->context, &p.corr));
     cconv_channels_fill(app, place, app->attr->conv.coords, volume);
     cconv_corr_gather_pack(app->context, &p.corr,
-                           cconv_layer_values(app->layer, 0) + coord_weights(app), app->scale,
+                           turned_weights(app, &p, coord_weights(app), scratch), app->scale,
                            weights);
     correlate(app, &p, weights, 1, volume, bias_values(app), NULL, CCONV_ACT_NONE, map, scratch);
 }
@@ -403,11 +355,11 @@ static void place(const struct cconv_app *app, const struct cconv_run *run,
 
 static void prepare(const struct cconv_app *app, const struct cconv_run *run)
 {
-    const cconv_real *weight = cconv_layer_values(app->layer, 0);
     struct part p;
 
     set_part(app, 0, &p);
     const struct packed l = lay_out(app, &p);
+    const cconv_real *weight = turned_weights(app, &p, 0, run->scratch);
 
     *(struct packed *)run->packed = l;
     if (app->training && (run->leave_out & CCONV_PASS_BACKWARD) == 0)
@@ -439,6 +391,7 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
     return COORDCONV_OK;
 }
 
+/* In scratch: the sum of dy over volumes, their coordinates, what passes need. */
 static void coord_gradient(const struct cconv_app *app, const struct cconv_run *run)
 {
     char *scratch = run->scratch;
@@ -447,9 +400,10 @@ static void coord_gradient(const struct cconv_app *app, const struct cconv_run *
 
     set_part(app, 1, &p);
     const size_t outputs = p.out_depth * p.out_slice;
-    const struct workspace w = split_scratch(app, &p);
     cconv_real *sum = (cconv_real *)(void *)scratch;
-    cconv_real *volume = (cconv_real *)(void *)(scratch + w.coords);
+    scratch += batch > 1 ? p.output_bytes : 0;
+    cconv_real *volume = (cconv_real *)(void *)scratch;
+    scratch += p.volume_bytes;
 
     for (size_t n = 0, count; n < batch; n += count) {
         const struct cconv_place *places = run->places != NULL ? run->places + n : NULL;
@@ -460,7 +414,7 @@ static void coord_gradient(const struct cconv_app *app, const struct cconv_run *
             cconv_sum_batch(app->context, count, outputs, dy, sum);
         cconv_channels_fill(app, places, app->attr->conv.coords, volume);
         weight_gradient(app, &p, 1, volume, count > 1 ? sum : dy, n > 0,
-                        run->dparam[0] + coord_weights(app), scratch + w.rest);
+                        run->dparam[0] + coord_weights(app), scratch);
     }
 }
 

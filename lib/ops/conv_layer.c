@@ -98,6 +98,20 @@ static int32_t axes_of(const struct cconv_conv_attr *a)
     return a->line ? 1 : a->volume ? 3 : 2;
 }
 
+/* Whether a convolution can have these coordinates, `channels` of them. */
+static coordconv_status check_coords(const struct cconv_log *log, const char *what,
+                                     const struct cconv_conv_attr *a, uint32_t coords)
+{
+    if (cconv_coords_count(axes_of(a), coords) < (coords != 0))
+        return cconv_fail(log, COORDCONV_ERR_INVALID,
+                          "%s: coords has unknown flags or no channel: 0x%x", what,
+                          (unsigned)coords);
+    if (coords != 0 && a->groups > 1)
+        return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
+                          "%s: coordinates with groups = %d; only 1 is possible", what, a->groups);
+    return COORDCONV_OK;
+}
+
 static coordconv_status check_groups(const struct cconv_log *log, const struct fields *f)
 {
     const struct cconv_conv_attr *a = &f->attr;
@@ -106,15 +120,7 @@ static coordconv_status check_groups(const struct cconv_log *log, const struct f
         return cconv_fail(log, COORDCONV_ERR_INVALID,
                           "%s: groups is %d, no divisor of in_channels %d and out_channels %d",
                           f->what, a->groups, a->in_channels, a->out_channels);
-    if (a->coord_channels < 0 || (a->coords != 0 && a->coord_channels == 0))
-        return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          "%s: coords has unknown flags or no channel: 0x%x", f->what,
-                          (unsigned)a->coords);
-    if (a->coord_channels > 0 && a->groups > 1)
-        return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
-                          "%s: coordinates with groups = %d; only 1 is possible", f->what,
-                          a->groups);
-    return COORDCONV_OK;
+    return check_coords(log, f->what, a, a->coords);
 }
 
 static coordconv_status check(const struct cconv_log *log, const struct fields *f)
@@ -443,7 +449,7 @@ static coordconv_status check_dropped(const coordconv_layer *layer, uint32_t coo
 
         if (most != 0 && find_channel(a->coords, coords, kinds[i]) < 0)
             return cconv_fail(&layer->context->log, COORDCONV_ERR_INVALID,
-                              "layer_with_coords: coordinate channel %s%s cannot be dropped: its "
+                              "layer_with_coords: channel %s%s cannot be dropped: its "
                               "largest weight is %g",
                               name[kinds[i]],
                               (a->coords & COORDCONV_COORDS_PIXEL) != 0 ? " (pixels)" : "",
@@ -456,6 +462,7 @@ static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t
                                           const void *out)
 {
     const struct cconv_log *log = layer != NULL ? &layer->context->log : NULL;
+    coordconv_status st;
 
     if (layer == NULL || out == NULL)
         return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: %s is NULL",
@@ -463,20 +470,15 @@ static coordconv_status check_with_coords(const coordconv_layer *layer, uint32_t
     if (!is_conv(layer))
         return cconv_fail(log, COORDCONV_ERR_INVALID, "layer_with_coords: a %s sees no coordinates",
                           layer->op->name);
-    if (cconv_coords_count(axes_of(&layer->attr.conv), coords) < (coords != 0))
-        return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          "layer_with_coords: unknown flags or no channel: 0x%x", (unsigned)coords);
-    if (layer->attr.conv.line && check_line(log, "layer_with_coords", coords) != COORDCONV_OK)
-        return COORDCONV_ERR_INVALID;
-    if (layer->attr.conv.groups > 1 && coords != 0)
-        return cconv_fail(log, COORDCONV_ERR_UNSUPPORTED,
-                          "layer_with_coords: the layer has %d groups; only 1 is possible",
-                          layer->attr.conv.groups);
+    st = check_coords(log, "layer_with_coords", &layer->attr.conv, coords);
+    if (st == COORDCONV_OK && layer->attr.conv.line)
+        st = check_line(log, "layer_with_coords", coords);
+    if (st != COORDCONV_OK)
+        return st;
     if ((coords & COORDCONV_COORDS_PIXEL) != 0 &&
         layer->attr.conv.grid.radius == COORDCONV_RADIUS_CENTERED)
         return cconv_fail(log, COORDCONV_ERR_INVALID,
-                          "layer_with_coords: the radius of the layer's grid has no meaning in "
-                          "pixels");
+                          "layer_with_coords: the grid's radius has no meaning in pixels");
     return check_dropped(layer, coords);
 }
 

@@ -14,4 +14,7 @@ struct cconv_norm_affine {
 
 struct cconv_norm_affine cconv_norm_running_affine(const coordconv_layer *norm, size_t channel);
 
+/* An infer function of norms: a real [N, ..., channels] with no empty axis. */
+coordconv_status cconv_norm_infer(struct cconv_app *app, int32_t channels);
+
 #endif /* CCONV_OPS_NORM_H */

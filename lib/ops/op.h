@@ -61,6 +61,10 @@ union cconv_attr {
         double epsilon, momentum;
     } batch_norm;
     struct {
+        int32_t channels, groups;
+        double epsilon;
+    } group_norm;
+    struct {
         int32_t kind; /* enum cconv_activation */
         double slope;
     } act;
@@ -178,7 +182,7 @@ extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv3d,
     cconv_op_add, cconv_op_multiply, cconv_op_max_pool2d, cconv_op_avg_pool2d,
     cconv_op_global_max_pool, cconv_op_global_avg_pool, cconv_op_global_sum_pool, cconv_op_mse,
     cconv_op_softmax_cross_entropy, cconv_op_sigmoid_cross_entropy, cconv_op_gaussian_kl,
-    cconv_op_l1, cconv_op_upsample2d;
+    cconv_op_l1, cconv_op_upsample2d, cconv_op_group_norm;
 
 /* Messages of infer begin with the op's name and show the shapes. */
 #define CCONV_APP_LOG(app) (&(app)->context->log)

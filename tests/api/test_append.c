@@ -239,7 +239,7 @@ static void any_layout_is_read_and_written(void **state)
 
 /* Large enough to go past the caches, and for several tasks; rows that begin within a cache line.
  */
-static void large_images_are_the_same_on_any_threads(void **state)
+static void large_images_are_the_same_on_any_threads_and_allocate_nothing(void **state)
 {
     enum {
         H = 701,
@@ -262,9 +262,12 @@ static void large_images_are_the_same_on_any_threads(void **state)
                                       .width = W };
     coordconv_append_desc d = { .struct_size = sizeof d, .format = COORDCONV_PIXELS_RGB };
     float *const planes = malloc(2 * H * W * sizeof *planes);
-    coordconv_context *const context = test_context(3, NULL, NULL);
+    struct test_heap heap;
     (void)state;
 
+    test_heap_init(&heap);
+    coordconv_context *const context = test_context(3, &heap, NULL);
+    const size_t allocations = heap.calls;
     assert_true(pixels != NULL && got != NULL && want != NULL && planes != NULL);
     for (size_t i = 0; i < 3 * H * W; i++)
         pixels[i] = (unsigned char)(i * 2654435761U >> 13);
@@ -283,7 +286,9 @@ static void large_images_are_the_same_on_any_threads(void **state)
             assert_memory_equal(got, want, room * sizeof *got);
         }
     }
+    assert_int_equal(heap.calls, allocations);
     coordconv_context_unref(context);
+    test_heap_check_empty(&heap);
     free(planes);
     free(pixels);
     free(got);
@@ -715,7 +720,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_layout_is_read_and_written),
-        cmocka_unit_test(large_images_are_the_same_on_any_threads),
+        cmocka_unit_test(large_images_are_the_same_on_any_threads_and_allocate_nothing),
         cmocka_unit_test(a_region_of_a_padded_frame),
         cmocka_unit_test(channels_are_what_they_say),
         cmocka_unit_test(our_own_way_is_that_of_coords_fill),

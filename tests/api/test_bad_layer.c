@@ -25,6 +25,7 @@ DEFINE_MAKE(conv2d)
 DEFINE_MAKE(conv_transpose2d)
 DEFINE_MAKE(linear)
 DEFINE_MAKE(batch_norm)
+DEFINE_MAKE(group_norm)
 
 static void unmake_layer(void *made)
 {
@@ -339,6 +340,31 @@ static void batch_norm(void **state)
     check_refused(coordconv_layer, coordconv_batch_norm_new(context, NULL, &out),
                   COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_batch_norm_new(context, &good, NULL), COORDCONV_ERR_INVALID, "NULL");
+}
+
+static void group_norm(void **state)
+{
+    const coordconv_group_norm_desc good = { .struct_size = sizeof good,
+                                             .channels = 6,
+                                             .groups = 3 };
+    const struct bad_field fields[] = { RANGE(coordconv_group_norm_desc, channels, 0, -1),
+                                        RANGE(coordconv_group_norm_desc, groups, -1, 7),
+                                        RANGE(coordconv_group_norm_desc, groups, 4, 5),
+                                        BAD(coordconv_group_norm_desc, reserved, 1, INVALID, "1") };
+    const double epsilons[] = { -1e-5, (double)NAN, (double)INFINITY };
+    (void)state;
+
+    bad_fields(make_group_norm, &good, sizeof good, fields, COUNT(fields));
+    bad_struct_size(make_group_norm, &good, sizeof good, unmake_layer);
+    for (size_t i = 0; i < COUNT(epsilons); i++) {
+        coordconv_group_norm_desc d = good;
+        d.epsilon = epsilons[i];
+        check_refused(coordconv_layer, coordconv_group_norm_new(context, &d, &out),
+                      COORDCONV_ERR_INVALID, "epsilon");
+    }
+    check_refused(coordconv_layer, coordconv_group_norm_new(NULL, &good, &out),
+                  COORDCONV_ERR_INVALID, "NULL");
+    check_fails(coordconv_group_norm_new(context, &good, NULL), COORDCONV_ERR_INVALID, "NULL");
 }
 
 /* ---- names and parameters ---- */
@@ -738,6 +764,7 @@ int main(void)
         cmocka_unit_test(conv3d),
         cmocka_unit_test(linear),
         cmocka_unit_test(batch_norm),
+        cmocka_unit_test(group_norm),
         cmocka_unit_test(names),
         cmocka_unit_test(parameters),
         cmocka_unit_test(with_coords),

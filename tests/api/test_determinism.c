@@ -70,12 +70,16 @@ static coordconv_value apply(coordconv_context *context, coordconv_model *m, int
                                            .in_features = in,
                                            .out_features = out };
     const coordconv_batch_norm_desc norm = { .struct_size = sizeof norm, .channels = in };
+    const coordconv_group_norm_desc groups = { .struct_size = sizeof groups,
+                                               .channels = in,
+                                               .groups = 3 };
     coordconv_layer *layer = NULL;
 
     check_ok(kind <= 1   ? coordconv_conv2d_new(context, &conv, &layer)
              : kind == 2 ? coordconv_conv_transpose2d_new(context, &up, &layer)
              : kind == 3 ? coordconv_linear_new(context, &linear, &layer)
-                         : coordconv_batch_norm_new(context, &norm, &layer));
+             : kind == 4 ? coordconv_batch_norm_new(context, &norm, &layer)
+                         : coordconv_group_norm_new(context, &groups, &layer));
     const coordconv_value y = coordconv_model_apply(m, layer, x);
     coordconv_layer_unref(layer);
     return y;
@@ -97,6 +101,7 @@ static coordconv_model *new_net(coordconv_context *context)
     h = coordconv_model_max_pool2d(m, h, &pool);
     h = coordconv_model_leaky_relu(m, apply(context, m, 1, 12, 12, h), 0.1);
     h = apply(context, m, 2, 12, 12, h);
+    h = apply(context, m, 5, 12, 12, h);
     h = coordconv_model_add(m, coordconv_model_tanh(m, h), skip);
     h = coordconv_model_avg_pool2d(m, h, &pool);
     h = coordconv_model_avg_pool2d(m, coordconv_model_upsample2d(m, h, &larger), &pool);

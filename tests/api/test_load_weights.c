@@ -327,6 +327,33 @@ static void free_single(struct single *s)
     coordconv_context_unref(s->context);
 }
 
+/* PyTorch's names of a GroupNorm's parameters are ours. */
+static void group_norms(void **state)
+{
+    static const float weight[4] = { 1, -2, 3, 0.5f }, bias[4] = { 4, 3, 2, 1 };
+    const coordconv_group_norm_desc desc = { .struct_size = sizeof desc, .channels = 4 };
+    const int64_t shape[] = { -1, 4 }, four[] = { 4 };
+    struct weights_file f;
+    struct single s;
+    (void)state;
+
+    s.context = test_context(1, NULL, NULL);
+    check_ok(coordconv_group_norm_new(s.context, &desc, &s.layer));
+    check_ok(coordconv_layer_set_name(s.layer, "n"));
+    check_ok(coordconv_model_new(s.context, &s.model));
+    const coordconv_value x = coordconv_model_input(s.model, "x", TEST_REAL, 2, shape);
+    coordconv_model_output(s.model, "y", coordconv_model_apply(s.model, s.layer, x));
+    weights_file_begin(&f);
+    weights_file_add(&f, "n.weight", "F32", 1, four, weight, sizeof weight);
+    weights_file_add(&f, "n.bias", "F32", 1, four, bias, sizeof bias);
+    weights_file_end(&f);
+    check_ok(weights_load_exact(s.model, f.bytes, f.count, NULL));
+    assert_memory_equal(test_values(test_parameter(s.layer, "weight")), weight, sizeof weight);
+    assert_memory_equal(test_values(test_parameter(s.layer, "bias")), bias, sizeof bias);
+    weights_file_free(&f);
+    free_single(&s);
+}
+
 /* The bits that n numbers of a type become. */
 static void check_type(const char *dtype, int32_t n, const void *data, size_t bytes,
                        const uint32_t *want)
@@ -382,8 +409,15 @@ enum {
 enum kind {
     IMAGES,
     TRANSPOSED,
-    SIGNALS
+    SIGNALS,
+    VOLUMES
 };
+
+/* Of the input, and of the weight. */
+static int axes_of(enum kind kind)
+{
+    return kind == SIGNALS ? 3 : kind == VOLUMES ? 5 : 4;
+}
 
 /* A model of one convolution "c" with coordinates. */
 static void make_conv(struct single *s, uint32_t coords, enum kind kind)
@@ -406,17 +440,24 @@ static void make_conv(struct single *s, uint32_t coords, enum kind kind)
                                                  .out_channels = OUT,
                                                  .kernel = { 1, KERNEL },
                                                  .no_bias = 1 };
-    static const int64_t shape[] = { 1, 4, 5, DATA };
-    const int axes = kind == SIGNALS ? 3 : 4;
+    const coordconv_conv3d_desc volume = { .struct_size = sizeof volume,
+                                           .coords = coords,
+                                           .in_channels = DATA,
+                                           .out_channels = OUT,
+                                           .kernel = { 1, 1, KERNEL },
+                                           .no_bias = 1 };
+    static const int64_t shape[] = { 1, 4, 5, 4, DATA };
+    const int axes = axes_of(kind);
 
     s->context = test_context(1, NULL, NULL);
     check_ok(kind == SIGNALS      ? coordconv_conv1d_new(s->context, &line, &s->layer)
+             : kind == VOLUMES    ? coordconv_conv3d_new(s->context, &volume, &s->layer)
              : kind == TRANSPOSED ? coordconv_conv_transpose2d_new(s->context, &up, &s->layer)
                                   : coordconv_conv2d_new(s->context, &conv, &s->layer));
     check_ok(coordconv_layer_set_name(s->layer, "c"));
     check_ok(coordconv_model_new(s->context, &s->model));
     const coordconv_value x =
-        coordconv_model_input(s->model, "x", TEST_REAL, axes, shape + 4 - axes);
+        coordconv_model_input(s->model, "x", TEST_REAL, axes, shape + 5 - axes);
     coordconv_model_output(s->model, "y", coordconv_model_apply(s->model, s->layer, x));
 }
 
@@ -426,13 +467,13 @@ static void check_order(uint32_t coords, enum kind kind, const coordconv_weights
                         const char *source)
 {
     const int channels = (int)strlen(source);
-    const int transposed = kind == TRANSPOSED, axes = kind == SIGNALS ? 3 : 4;
-    const int64_t image[] = { transposed ? channels : OUT, transposed ? OUT : channels, 1, KERNEL };
-    const int64_t line[] = { OUT, channels, KERNEL }, *shape = kind == SIGNALS ? line : image;
-    float data[OUT * 5 * KERNEL];
+    const int transposed = kind == TRANSPOSED, axes = axes_of(kind);
+    int64_t shape[5] = { transposed ? channels : OUT, transposed ? OUT : channels, 1, 1 };
+    float data[OUT * 6 * KERNEL];
     struct weights_file f;
     struct single s;
 
+    shape[axes - 1] = KERNEL;
     make_conv(&s, coords, kind);
     for (int i = 0; i < OUT * channels * KERNEL; i++)
         data[i] = (float)i;
@@ -491,6 +532,22 @@ static void coordinate_channels_come_into_our_order(void **state)
     }
 }
 
+/* z, y, x where the row stands first. */
+static void volumes_come_into_our_order(void **state)
+{
+    static const uint32_t xyz = COORDCONV_COORDS_XY | COORDCONV_COORDS_Z;
+    coordconv_weights_desc desc = DESC;
+    (void)state;
+
+    check_order(xyz, VOLUMES, &desc, "01234");
+    desc.convention = "coordconv";
+    check_order(xyz | COORDCONV_COORDS_RADIUS, VOLUMES, &desc, "012345");
+    desc.convention = "keras-coordconv";
+    check_order(xyz, VOLUMES, &desc, "01432");
+    check_order(COORDCONV_COORDS_Y | COORDCONV_COORDS_Z, VOLUMES, &desc, "0132");
+    check_order(COORDCONV_COORDS_Z, VOLUMES, &desc, "012");
+}
+
 static void a_layer_may_have_a_convention_of_its_own(void **state)
 {
     static const coordconv_layer_convention wizaron[] = { { "c", "wizaron" } };
@@ -527,22 +584,27 @@ static void coordinates_of_other_values_are_told(void **state)
           "the convention \"solo\" has no radius" },
         { "cell-center", COORDCONV_COORDS_XY, "\"cell-center\" cell centers -1 to 1" },
         { "solo", COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL, "are pixels, those" },
+        { "walsvid", COORDCONV_COORDS_XY | COORDCONV_COORDS_Z,
+          "the convention \"walsvid\" has no z" },
     };
     static const float zeros[5 * OUT * KERNEL];
     (void)state;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const int32_t channels = DATA + coordconv_coords_channels(cases[i].coords);
-        const int64_t shape[] = { OUT, channels, 1, KERNEL };
+        const uint32_t z = cases[i].coords & COORDCONV_COORDS_Z;
+        const int32_t channels = DATA + coordconv_coords_channels(cases[i].coords - z) + (z != 0);
+        const int axes = z != 0 ? 5 : 4;
+        int64_t shape[5] = { OUT, channels, 1, 1 };
         const struct expected want = { COORDCONV_WEIGHTS_COORDS, "c.weight", cases[i].text };
         struct reports reports = { .count = 0 };
         coordconv_weights_desc desc = DESC;
         struct weights_file f;
         struct single s;
 
-        make_conv(&s, cases[i].coords, IMAGES);
+        shape[axes - 1] = KERNEL;
+        make_conv(&s, cases[i].coords, z != 0 ? VOLUMES : IMAGES);
         weights_file_begin(&f);
-        weights_file_add(&f, "c.weight", "F32", 4, shape, zeros,
+        weights_file_add(&f, "c.weight", "F32", axes, shape, zeros,
                          4 * (size_t)(OUT * channels) * KERNEL);
         weights_file_end(&f);
         desc.convention = cases[i].convention;
@@ -702,10 +764,12 @@ int main(void)
         cmocka_unit_test(lenient_loads_what_there_is),
         cmocka_unit_test(numbers_are_widened_exactly),
         cmocka_unit_test(coordinate_channels_come_into_our_order),
+        cmocka_unit_test(volumes_come_into_our_order),
         cmocka_unit_test(a_layer_may_have_a_convention_of_its_own),
         cmocka_unit_test(coordinates_of_other_values_are_told),
         cmocka_unit_test(another_number_of_coordinates_is_another_shape),
         cmocka_unit_test(a_file_is_read_as_memory_is),
+        cmocka_unit_test(group_norms),
         cmocka_unit_test(a_plan_runs_with_what_was_loaded),
         cmocka_unit_test(bad_arguments_are_told),
     };

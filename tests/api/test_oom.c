@@ -249,6 +249,10 @@ static const coordconv_linear_desc linear_desc = { .struct_size = sizeof linear_
 static const coordconv_batch_norm_desc norm_desc = { .struct_size = sizeof norm_desc,
                                                      .channels = 4 };
 
+static const coordconv_group_norm_desc group_desc = { .struct_size = sizeof group_desc,
+                                                      .channels = 4,
+                                                      .groups = 2 };
+
 /* The drawn weights go into the digest: a layer that could not be made is not counted among
  * the layers the context has made, so the next one draws what it would have drawn. */
 static coordconv_status layers(struct stage *s)
@@ -326,6 +330,7 @@ static coordconv_status layers_run(struct stage *s)
     TRY(s, coordconv_linear_new(s->context, &linear_desc, &s->layer[2]));
     TRY(s, coordconv_batch_norm_new(s->context, &norm_desc, &s->layer[3]));
     TRY(s, coordconv_conv3d_new(s->context, &volume_desc, &s->layer[4]));
+    TRY(s, coordconv_group_norm_new(s->context, &group_desc, &s->layer[5]));
     status = run_layer(s, s->layer[0], &s->tensor[0], 4, image_shape);
     if (status == COORDCONV_OK)
         status = run_layer(s, s->layer[1], &s->tensor[4], 4, wide);
@@ -335,6 +340,8 @@ static coordconv_status layers_run(struct stage *s)
         status = run_layer(s, s->layer[3], &s->tensor[12], 4, wide);
     if (status == COORDCONV_OK)
         status = run_layer(s, s->layer[4], &s->tensor[16], 5, volume);
+    if (status == COORDCONV_OK)
+        status = run_layer(s, s->layer[5], &s->tensor[20], 4, wide);
     return status;
 }
 

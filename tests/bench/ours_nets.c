@@ -6,7 +6,7 @@
  * losses of the first step can be compared with those of the peers.
  */
 #include "ours.h"
-#include "../../examples/resnet.h"
+#include "../../examples/resnet50/resnet.h"
 
 #include <stdio.h>
 #include <stdlib.h>

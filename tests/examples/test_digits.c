@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "../../examples/digits.h"
+#include "../../examples/digits/digits.h"
 #include "fixture.h"
 
 static char folder[] = "/tmp/coordconv-digits-XXXXXX";

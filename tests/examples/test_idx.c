@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "../../examples/idx.h"
+#include "../../examples/digits/idx.h"
 #include "support.h"
 
 static char message[256];

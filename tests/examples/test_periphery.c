@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../examples/periphery_eval.h"
+#include "../../examples/periphery/periphery_eval.h"
 #include "fixture.h"
 #include "support.h"
 

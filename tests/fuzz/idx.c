@@ -2,7 +2,7 @@
  *
  * idx.c - fuzzing target: the input is an IDX file, of any number of axes.
  */
-#include "../../examples/idx.h"
+#include "../../examples/digits/idx.h"
 #include "fuzz.h"
 
 static volatile unsigned char last;

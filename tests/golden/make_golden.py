@@ -345,6 +345,19 @@ def batch_norm_case(case, shape, epsilon, momentum, scale=1.0, offset=0.0):
           nhwc(grads[0]), grads[1], grads[2], new_mean, new_var, nhwc(inference)])
 
 
+def group_norm_case(case, shape, groups, epsilon, offset=0.0):
+    """config: channels groups. Arrays: epsilon x weight bias y dy dx dweight dbias."""
+    seed(case)
+    x = (draw(*shape) + offset).float().double().requires_grad_()
+    weight, b = draw(shape[1]).requires_grad_(), draw(shape[1]).requires_grad_()
+    y = F.group_norm(x, groups, weight, b, epsilon)
+    dy = draw(*shape)
+    grads = torch.autograd.grad(y, (x, weight, b), dy)
+    save(case, [shape[1], groups], largest(y, *grads),
+         [np.array([epsilon]), nhwc(x), weight, b, nhwc(y), nhwc(dy), nhwc(grads[0]), grads[1],
+          grads[2]])
+
+
 def layer_cases():
     linear_case("linear-plain", (3, 7), 5, True)
     linear_case("linear-no-bias", (3, 10), 33, False)
@@ -352,6 +365,10 @@ def layer_cases():
     batch_norm_case("batch-norm-image", (2, 3, 4, 5), 1e-5, 0.1)
     batch_norm_case("batch-norm-vector", (9, 4), 1e-3, 0.25)
     batch_norm_case("batch-norm-offset", (2, 3, 3, 5), 1e-5, 1.0, 0.5, 4.0)
+    group_norm_case("group-norm-image", (2, 6, 4, 5), 3, 1e-5)
+    group_norm_case("group-norm-layer", (3, 4, 3, 3), 1, 1e-3, 2.0)
+    group_norm_case("group-norm-instance", (2, 3, 5, 4), 3, 1e-5)
+    group_norm_case("group-norm-vector", (4, 8), 2, 1e-5)
 
 
 # ---- losses -----------------------------------------------------------------

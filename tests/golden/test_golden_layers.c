@@ -50,6 +50,19 @@ enum {
     BOUND_INFERENCE
 };
 
+enum {
+    GN_EPSILON = GOLDEN_FIRST,
+    GN_X,
+    GN_WEIGHT,
+    GN_BIAS,
+    GN_Y,
+    GN_DY,
+    GN_DX,
+    GN_DWEIGHT,
+    GN_DBIAS,
+    GN_ARRAYS
+};
+
 /* A layer and where its case keeps what. */
 struct subject {
     struct golden g;
@@ -404,6 +417,26 @@ static void batch_norm(void **state)
     check_subject(&s);
 }
 
+static void group_norm(void **state)
+{
+    struct subject s = { .x = GN_X,
+                         .y = GN_Y,
+                         .dy = GN_DY,
+                         .dx = GN_DX,
+                         .gradients = { GN_DWEIGHT, GN_DBIAS },
+                         .inference = GN_Y };
+
+    golden_load(&s.g, *state, GN_ARRAYS);
+    coordconv_group_norm_desc desc = { .struct_size = sizeof desc,
+                                       .channels = golden_config(&s.g, 0),
+                                       .groups = golden_config(&s.g, 1),
+                                       .epsilon = s.g.array[GN_EPSILON].floats[0] };
+    check_ok(coordconv_group_norm_new(golden_context(), &desc, &s.layer));
+    golden_set(&s.g, GN_WEIGHT, s.layer, "weight");
+    golden_set(&s.g, GN_BIAS, s.layer, "bias");
+    check_subject(&s);
+}
+
 int main(void)
 {
     static const char *const convs[] = {
@@ -440,9 +473,13 @@ int main(void)
     static const char *const norms[] = { "batch-norm-image", "batch-norm-vector",
                                          "batch-norm-offset" };
 
+    static const char *const groups[] = { "group-norm-image", "group-norm-layer",
+                                          "group-norm-instance", "group-norm-vector" };
+
     return golden_run("convolutions", convs, COUNT(convs), conv) +
            golden_run("signals", lines, COUNT(lines), conv1d) +
            golden_run("volumes", volumes, COUNT(volumes), conv3d) +
            golden_run("linear", linears, COUNT(linears), linear) +
-           golden_run("batch norm", norms, COUNT(norms), batch_norm);
+           golden_run("batch norm", norms, COUNT(norms), batch_norm) +
+           golden_run("group norm", groups, COUNT(groups), group_norm);
 }

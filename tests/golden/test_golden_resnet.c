@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../examples/resnet.h"
+#include "../../examples/resnet50/resnet.h"
 
 enum {
     BATCH, /* of the configuration, three numbers for each array */

@@ -63,6 +63,9 @@ CASE(norm_sums, k->norm.backward_sums(d->rows, d->channels, VECTOR(0), d->x, d->
 CASE(norm_backward, k->norm.backward(d->rows, d->channels, VECTOR(0), VECTOR(1), VECTOR(2),
                                      VECTOR(3), d->x, d->y, d->out))
 
+CASE(norm_combine, k->norm.combine(d->rows, d->channels, VECTOR(0), VECTOR(1), VECTOR(2), VECTOR(3),
+                                   d->x, d->y, d->out))
+
 /* Taps with a step: every other pixel of x, so half as many pixels. */
 CASE(max_tap, k->pool.max_tap(d->rows, d->channels, d->channels, d->x, 1, d->out, d->where))
 CASE(max_tap_only, k->pool.max_tap(d->rows, d->channels, d->channels, d->x, 1, d->out, NULL))
@@ -121,6 +124,7 @@ const struct plain_case plain_cases[] = {
     { "norm affine", affine, 2, 0, 1, 0 },
     { "norm backward sums", norm_sums, 2, 0, 1, 0 },
     { "norm backward", norm_backward, 3, 0, 1, 0 },
+    { "norm combine", norm_combine, 3, 0, 1, 0 },
     { "max tap", max_tap, 5, 1, 1, 0 },
     { "max tap, no argument", max_tap_only, 3, 1, 1, 0 },
     { "max tap, step 2", max_tap_step, 3, 1, 1, 0 },

@@ -282,6 +282,17 @@ coordconv_layer *new_linear(coordconv_context *context, int32_t in, int32_t out,
     return layer;
 }
 
+coordconv_layer *new_group_norm(coordconv_context *context, int32_t channels, int32_t groups)
+{
+    const coordconv_group_norm_desc desc = { .struct_size = sizeof desc,
+                                             .channels = channels,
+                                             .groups = groups };
+    coordconv_layer *layer = NULL;
+
+    check_ok(coordconv_group_norm_new(context, &desc, &layer));
+    return layer;
+}
+
 coordconv_layer *new_batch_norm(coordconv_context *context, int32_t channels)
 {
     const coordconv_batch_norm_desc desc = { .struct_size = sizeof desc, .channels = channels };

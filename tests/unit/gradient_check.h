@@ -70,6 +70,7 @@ double net_check(struct net *net, coordconv_value loss);
 coordconv_layer *new_plain_conv(coordconv_context *context, int32_t in, int32_t out, int32_t kernel,
                                 uint32_t coords);
 coordconv_layer *new_linear(coordconv_context *context, int32_t in, int32_t out, int32_t no_bias);
+coordconv_layer *new_group_norm(coordconv_context *context, int32_t channels, int32_t groups);
 coordconv_layer *new_batch_norm(coordconv_context *context, int32_t channels);
 
 #endif /* COORDCONV_TESTS_GRADIENT_CHECK_H */

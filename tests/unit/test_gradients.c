@@ -269,6 +269,25 @@ static void batch_norm(void **state)
     check_both(new_batch_norm(context, 5), 4, image, 11);
 }
 
+/* By itself, and with an activation in its work. */
+static void group_norm(void **state)
+{
+    const int64_t flat[2] = { 5, 6 }, image[4] = { 2, 3, 4, 6 };
+    struct net net;
+    (void)state;
+
+    check_both(new_group_norm(context, 6, 2), 2, flat, 12);
+    for (int32_t groups = 1; groups <= 6; groups++) {
+        if (6 % groups == 0)
+            check_both(new_group_norm(context, 6, groups), 4, image, 13 + (uint64_t)groups);
+    }
+    net_begin(&net, context, 20);
+    coordconv_value y = net_apply(&net, plain_conv(6, 4, 3, 0), net_input(&net, 4, image));
+    y = coordconv_model_leaky_relu(net.model, net_apply(&net, new_group_norm(context, 4, 2), y),
+                                   0.2);
+    check_right(net_check(&net, net_sum(&net, y)));
+}
+
 /* ---- graphs ---- */
 
 /* A convolution feeds an activation and something else: nothing may be fused over that. */
@@ -554,6 +573,7 @@ int main(void)
         cmocka_unit_test_setup(depthwise_convolutions, clear_subject),
         cmocka_unit_test_setup(linear, clear_subject),
         cmocka_unit_test_setup(batch_norm, clear_subject),
+        cmocka_unit_test_setup(group_norm, clear_subject),
         cmocka_unit_test_setup(value_used_twice, clear_subject),
         cmocka_unit_test_setup(shared_layer, clear_subject),
         cmocka_unit_test_setup(shared_layer_of_two_sizes, clear_subject),

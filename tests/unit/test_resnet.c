@@ -9,7 +9,7 @@
 
 #include "base/checked.h"
 #include "graph/compile.h"
-#include "../../examples/resnet.h"
+#include "../../examples/resnet50/resnet.h"
 
 #include "fixture.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * norm_ref.c - batch norm kernels in plain C.
+ * norm_ref.c - norm kernels in plain C.
  *
  * Each kernel is a loop over strips (strip.h) with a row function inside: rows
  * of the strip's width, then its tail.
@@ -155,6 +155,16 @@ static void backward_row(size_t n, const struct backward_lanes *l, const cconv_r
         dx[j] = l->scale[j] * (dy[j] - l->offset[j] - (x[j] - l->mean[j]) * l->slope[j]);
 }
 
+static void spread_lanes(const struct cconv_strip *s, const cconv_real *mean,
+                         const cconv_real *scale, const cconv_real *offset, const cconv_real *slope,
+                         struct backward_lanes *l)
+{
+    cconv_strip_spread(s, mean, l->mean);
+    cconv_strip_spread(s, scale, l->scale);
+    cconv_strip_spread(s, offset, l->offset);
+    cconv_strip_spread(s, slope, l->slope);
+}
+
 static void backward(size_t rows, size_t channels, const cconv_real *mean, const cconv_real *scale,
                      const cconv_real *offset, const cconv_real *slope, const cconv_real *x,
                      const cconv_real *dy, cconv_real *dx)
@@ -164,15 +174,38 @@ static void backward(size_t rows, size_t channels, const cconv_real *mean, const
 
     for (size_t c = 0; c < channels; c += s.channels) {
         s = cconv_strip_at(rows, channels, c);
-        cconv_strip_spread(&s, mean, l.mean);
-        cconv_strip_spread(&s, scale, l.scale);
-        cconv_strip_spread(&s, offset, l.offset);
-        cconv_strip_spread(&s, slope, l.slope);
+        spread_lanes(&s, mean, scale, offset, slope, &l);
         for (size_t r = 0; r < s.rows; r++)
             backward_row(s.width, &l, x + c + r * s.pitch, dy + c + r * s.pitch,
                          dx + c + r * s.pitch);
         backward_row(s.tail, &l, x + c + s.rows * s.pitch, dy + c + s.rows * s.pitch,
                      dx + c + s.rows * s.pitch);
+    }
+}
+
+static void combine_row(size_t n, const struct backward_lanes *l, const cconv_real *x,
+                        const cconv_real *dy, cconv_real *dx)
+{
+    CCONV_INDEPENDENT
+    for (size_t j = 0; j < n; j++)
+        dx[j] = dy[j] * l->scale[j] + ((x[j] - l->mean[j]) * l->slope[j] + l->offset[j]);
+}
+
+static void combine(size_t rows, size_t channels, const cconv_real *mean, const cconv_real *scale,
+                    const cconv_real *slope, const cconv_real *offset, const cconv_real *x,
+                    const cconv_real *dy, cconv_real *dx)
+{
+    struct backward_lanes l;
+    struct cconv_strip s;
+
+    for (size_t c = 0; c < channels; c += s.channels) {
+        s = cconv_strip_at(rows, channels, c);
+        spread_lanes(&s, mean, scale, offset, slope, &l);
+        for (size_t r = 0; r < s.rows; r++)
+            combine_row(s.width, &l, x + c + r * s.pitch, dy + c + r * s.pitch,
+                        dx + c + r * s.pitch);
+        combine_row(s.tail, &l, x + c + s.rows * s.pitch, dy + c + s.rows * s.pitch,
+                    dx + c + s.rows * s.pitch);
     }
 }
 
@@ -183,4 +216,5 @@ void CCONV_SET(cconv_norm_init)(struct cconv_norm_kernels *k)
     k->affine = affine;
     k->backward_sums = backward_sums;
     k->backward = backward;
+    k->combine = combine;
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * downsample_data.c - one lit pixel on a grid, and where it is.
+ */
+#include "downsample_data.h"
+
+#include <string.h>
+
+enum {
+    SPLIT_SEED = 20202
+};
+
+const char *split_name(enum split split)
+{
+    return split == UNIFORM ? "uniform" : "quadrant";
+}
+
+coordconv_status positions_make(struct positions *p, enum split split)
+{
+    int64_t order[POSITIONS];
+    const coordconv_status status = coordconv_permutation(SPLIT_SEED, 0, POSITIONS, order);
+
+    memset(p, 0, sizeof *p);
+    for (int64_t i = 0; i < POSITIONS && status == COORDCONV_OK; i++) {
+        if (split == UNIFORM)
+            p->is_test[order[i]] = i < POSITIONS / 4;
+        else
+            p->is_test[i] = i % SIDE >= SIDE / 2 && i / SIDE >= SIDE / 2;
+    }
+    for (int64_t i = 0; i < POSITIONS; i++)
+        if (!p->is_test[i])
+            p->train[p->train_count++] = i;
+    return status;
+}
+
+void draw_images(coordconv_tensor *images, int64_t count, const int64_t *positions, double lit)
+{
+    float *pixels = coordconv_tensor_data(images);
+
+    memset(pixels, 0, (size_t)(count * POSITIONS) * sizeof *pixels);
+    for (int64_t i = 0; i < count; i++)
+        pixels[i * POSITIONS + positions[i]] = (float)lit;
+}
+
+void write_targets(coordconv_tensor *targets, int64_t count, const int64_t *positions)
+{
+    float *xy = coordconv_tensor_data(targets);
+
+    for (int64_t i = 0; i < count; i++) {
+        xy[2 * i] = (float)(positions[i] % SIDE) * 2 / (SIDE - 1) - 1;
+        xy[2 * i + 1] = (float)(positions[i] / SIDE) * 2 / (SIDE - 1) - 1;
+    }
+}
+
+double to_pixels(double target)
+{
+    return (target + 1) * (SIDE - 1) / 2;
+}
