@@ -403,7 +403,7 @@ int main(int argc, char **argv)
         .quick_seeds = 2,
         .options = &option,
         .option_count = 1,
-        .budget = 600,
+        .budget = 900,
         .run = run_one,
         .finish = draw_page,
     };
