@@ -343,7 +343,7 @@ int main(int argc, char **argv)
         .quick_seeds = 1,
         .options = &option,
         .option_count = 1,
-        .budget = 900,
+        .budget = 1200,
         .run = run_one,
         .finish = draw_page,
     };

@@ -22,8 +22,6 @@ enum {
     FIRST_TEST_NOISE = 1 << 29 /* streams: those below are of training steps */
 };
 
-static const double rate = 3e-3;
-
 static long judged_images = JUDGED_IMAGES; /* --images */
 
 enum variant {
@@ -37,6 +35,14 @@ enum variant {
 static const struct experiment_case cases[VARIANTS] = {
     { "", "conv" }, { "", "conv-long" }, { "", "coordconv" }, { "", "data" }
 };
+
+/* Of 1e-3, 3e-3, 6e-3 and (conv) 1.2e-2 what gave the best bound with the seeds 101 and 102. */
+static const double rates[VARIANTS] = { [CONV] = 6e-3, [CONV_LONG] = 6e-3, [COORDCONV] = 3e-3 };
+
+static double rate_of(const struct run *run)
+{
+    return rates[run->which - cases];
+}
 
 /* ---- a plan of the training model with what is bound to it ---- */
 
@@ -114,8 +120,8 @@ static coordconv_status set_rate(const struct run *run, coordconv_optimizer *opt
 {
     const coordconv_schedule_desc cosine = { .struct_size = sizeof cosine,
                                              .kind = COORDCONV_SCHEDULE_COSINE,
-                                             .rate = rate,
-                                             .final_rate = rate / 100,
+                                             .rate = rate_of(run),
+                                             .final_rate = rate_of(run) / 100,
                                              .total = (double)run->steps };
     double now = 0;
     const coordconv_status status = coordconv_schedule_rate(&cosine, (double)run->step, &now);
@@ -155,9 +161,10 @@ static int64_t steps_of(const struct run *run)
 
 static coordconv_status train(struct run *run, const struct vae *vae)
 {
-    const coordconv_optimizer_desc desc = {
-        .struct_size = sizeof desc, .kind = COORDCONV_ADAM, .learning_rate = rate, .clip_norm = 1000
-    };
+    const coordconv_optimizer_desc desc = { .struct_size = sizeof desc,
+                                            .kind = COORDCONV_ADAM,
+                                            .learning_rate = rate_of(run),
+                                            .clip_norm = 1000 };
     struct trainee trainee = { vae->training, NULL };
     struct bench bench;
     coordconv_status status = bench_open(&bench, run->context, vae, COORDCONV_TRAINING, BATCH);
@@ -396,7 +403,7 @@ int main(int argc, char **argv)
         .quick_seeds = 2,
         .options = &option,
         .option_count = 1,
-        .budget = 600,
+        .budget = 900,
         .run = run_one,
         .finish = draw_page,
     };
