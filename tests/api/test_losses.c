@@ -4,17 +4,19 @@
  * count is no number, and over arrays that several tasks share.
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "support.h"
 
 static struct test_pool pool = { .order = TEST_ORDER_THREADS, .threads = 3 };
 
-/* A training plan of coordconv_model_loss over two inputs "x" and "target" like these tensors and
- * perhaps a third, "weight". */
+/* A training plan over two inputs "x" and "target" like these tensors and perhaps a third,
+ * "weight". */
 struct run {
     coordconv_context *context;
     coordconv_plan *plan;
     coordconv_tensor *loss, *dx;
+    int32_t *arena;
 };
 
 static coordconv_value input_like(coordconv_model *m, const char *name, coordconv_tensor *t)
@@ -27,12 +29,25 @@ static coordconv_value input_like(coordconv_model *m, const char *name, coordcon
                                  shape);
 }
 
+/* In memory that may hold what looks like a label: a loss must not read what it has not written. */
+static void make_plan(struct run *r, coordconv_model *m)
+{
+    coordconv_plan_desc desc = { .struct_size = sizeof desc,
+                                 .mode = COORDCONV_TRAINING,
+                                 .input_gradients = 1 };
+
+    check_ok(coordconv_plan_arena_size(m, &desc, &desc.arena_bytes));
+    r->arena = aligned_alloc(64, desc.arena_bytes);
+    assert_non_null(r->arena);
+    for (size_t i = 0; i < desc.arena_bytes / sizeof *r->arena; i++)
+        r->arena[i] = 1;
+    desc.arena = r->arena;
+    check_ok(coordconv_plan_new(m, &desc, &r->plan));
+}
+
 static coordconv_status try_loss(struct run *r, coordconv_loss_desc desc, coordconv_tensor *x,
                                  coordconv_tensor *target, coordconv_tensor *weight)
 {
-    const coordconv_plan_desc plan_desc = { .struct_size = sizeof plan_desc,
-                                            .mode = COORDCONV_TRAINING,
-                                            .input_gradients = 1 };
     coordconv_model *m = NULL;
 
     check_ok(coordconv_model_new(r->context, &m));
@@ -41,7 +56,7 @@ static coordconv_status try_loss(struct run *r, coordconv_loss_desc desc, coordc
     desc.weighted = weight != NULL;
     desc.weight = weight != NULL ? input_like(m, "weight", weight) : 0;
     coordconv_model_output(m, "loss", coordconv_model_loss(m, a, t, &desc));
-    check_ok(coordconv_plan_new(m, &plan_desc, &r->plan));
+    make_plan(r, m);
     coordconv_model_unref(m);
     check_ok(coordconv_plan_bind(r->plan, "x", x));
     check_ok(coordconv_plan_bind(r->plan, "target", target));
@@ -71,6 +86,7 @@ static void end(struct run *r)
     coordconv_tensor_unref(r->loss);
     coordconv_tensor_unref(r->dx);
     coordconv_plan_unref(r->plan);
+    free(r->arena);
 }
 
 static void check_zero(struct run *r)
@@ -146,6 +162,43 @@ static void ignored_samples_are_not_looked_at(void **state)
     coordconv_context_unref(context);
 }
 
+/* Nor where the sum of the weights is no number. */
+static void samples_of_weight_0_beside_no_number(void **state)
+{
+    enum {
+        SAMPLES = 6,
+        CLASSES = 3
+    };
+    static const float weights[][SAMPLES] = { { 0, NAN, 0, 1, 2, 0 },
+                                              { INFINITY, 0, 1, 0, -INFINITY, 0 } };
+    coordconv_context *context = test_context(1, NULL, NULL);
+    coordconv_tensor *x = test_tensor(context, 2, (const int64_t[]){ SAMPLES, CLASSES }, 1);
+    coordconv_tensor *labels = test_labels(context, SAMPLES, CLASSES, 3), *weight = NULL;
+    (void)state;
+
+    check_ok(coordconv_tensor_new(context, TEST_REAL, 1, (const int64_t[]){ SAMPLES }, &weight));
+    for (int32_t ignore = 0; ignore < 2; ignore++)
+        for (size_t i = 0; i < COUNT(weights); i++) {
+            const coordconv_loss_desc desc = { .kind = COORDCONV_LOSS_SOFTMAX_CROSS_ENTROPY,
+                                               .ignore = ignore };
+
+            if (ignore)
+                ((int32_t *)coordconv_tensor_data(labels))[2] = -1;
+            for (int n = 0; n < SAMPLES; n++)
+                test_values(weight)[n] = weights[i][n];
+            struct run r = run_loss(context, desc, x, labels, weight);
+            assert_true(isnan(loss_of(&r)));
+            for (int k = 0; k < SAMPLES * CLASSES; k++)
+                if (weights[i][k / CLASSES] == 0 || (ignore && k / CLASSES == 2))
+                    assert_true(test_values(r.dx)[k] == 0);
+            end(&r);
+        }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(labels);
+    coordconv_tensor_unref(weight);
+    coordconv_context_unref(context);
+}
+
 /* Long enough for several tasks: one thread and three give the same bits, and weights of 1 nearly
  * what no weights do. */
 static void threads_and_weights_of_one(void **state)
@@ -192,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_counts),
         cmocka_unit_test(ignored_samples_are_not_looked_at),
+        cmocka_unit_test(samples_of_weight_0_beside_no_number),
         cmocka_unit_test(threads_and_weights_of_one),
     };
 
