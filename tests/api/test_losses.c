@@ -3,6 +3,7 @@
  * test_losses.c - weights and ignored labels of losses where nothing counts, where what does not
  * count is no number, and over arrays that several tasks share.
  */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -240,6 +241,61 @@ static void threads_and_weights_of_one(void **state)
     coordconv_context_unref(contexts[1]);
 }
 
+/* e^v - 1 - v, from its series where it would cancel. */
+static double excess(double v)
+{
+    double term = v * v / 2, sum = 0;
+
+    if (fabs(v) >= 1)
+        return expm1(v) - v;
+    for (int k = 3; sum + term != sum; k++) {
+        sum += term;
+        term *= v / k;
+    }
+    return sum;
+}
+
+/* Of means 0 and log-variances near 0, as a variational autoencoder has in axes it does not use:
+ * the divergence is a square there, of numbers whose exponentials are 1 but for a few bits. */
+static void divergence_near_the_standard_normal(void **state)
+{
+    enum {
+        COUNT_OF_ALL = 4096
+    };
+    static const double sizes[] = { 1e-18, 1e-9, 1e-5, 1.88e-5, 1e-3, 0.0078, 0.0079, 0.4, 4 };
+    const int64_t shape[2] = { 2, COUNT_OF_ALL / 2 };
+    coordconv_context *context = test_context(1, NULL, NULL);
+    coordconv_tensor *x = test_tensor(context, 2, shape, 1), *mean = test_like(context, x);
+    (void)state;
+
+    for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
+        struct run r = { .context = context };
+        coordconv_model *m = NULL;
+
+        check_ok(coordconv_tensor_fill(x, i % 2 ? -sizes[i / 2] : sizes[i / 2]));
+        const double v = (double)test_values(x)[0], want = COUNT_OF_ALL / 4.0 * excess(v);
+        check_ok(coordconv_model_new(context, &m));
+        const coordconv_value a = input_like(m, "x", x), t = input_like(m, "mean", mean);
+        coordconv_model_output(m, "loss", coordconv_model_gaussian_kl(m, t, a));
+        make_plan(&r, m);
+        coordconv_model_unref(m);
+        check_ok(coordconv_plan_bind(r.plan, "x", x));
+        check_ok(coordconv_plan_bind(r.plan, "mean", mean));
+        check_ok(coordconv_plan_run(r.plan));
+        check_ok(coordconv_plan_output(r.plan, "loss", &r.loss));
+        check_ok(coordconv_plan_input_gradient(r.plan, "x", &r.dx));
+        assert_true(loss_of(&r) >= 0);
+        assert_true(fabs(loss_of(&r) - want) <= FLT_EPSILON * want);
+        for (int k = 0; k < COUNT_OF_ALL; k++)
+            assert_true(fabs((double)test_values(r.dx)[k] - expm1(v) / 4) <=
+                        FLT_EPSILON * fabs(expm1(v) / 4));
+        end(&r);
+    }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(mean);
+    coordconv_context_unref(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +303,7 @@ int main(void)
         cmocka_unit_test(ignored_samples_are_not_looked_at),
         cmocka_unit_test(samples_of_weight_0_beside_no_number),
         cmocka_unit_test(threads_and_weights_of_one),
+        cmocka_unit_test(divergence_near_the_standard_normal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
