@@ -241,6 +241,39 @@ static void threads_and_weights_of_one(void **state)
     coordconv_context_unref(contexts[1]);
 }
 
+/* Weights so small that one over their sum is no float. */
+static void denormal_weights(void **state)
+{
+    static const float weights[][4] = { { 1e-40F, 0, 0, 0 }, { 1e-45F, 0, 0, 1e-45F } };
+    coordconv_context *context = test_context(1, NULL, NULL);
+    coordconv_tensor *x = test_tensor(context, 1, (const int64_t[]){ 4 }, 1);
+    coordconv_tensor *t = test_like(context, x), *weight = test_like(context, x);
+    (void)state;
+
+    for (int32_t kind = COORDCONV_LOSS_MSE; kind <= COORDCONV_LOSS_SIGMOID_CROSS_ENTROPY; kind++)
+        for (size_t i = 0; i < COUNT(weights); i++) {
+            const coordconv_loss_desc desc = { .kind = kind };
+            double sum = 0;
+
+            for (int k = 0; k < 4; k++) {
+                test_values(weight)[k] = weights[i][k];
+                sum += (double)weights[i][k];
+            }
+            struct run small = run_loss(context, desc, x, t, weight);
+            for (int k = 0; k < 4; k++) /* the same shares: powers of 2, or 0 */
+                test_values(weight)[k] = (float)((double)weights[i][k] / sum);
+            struct run plain = run_loss(context, desc, x, t, weight);
+            assert_true(fabs(loss_of(&small) - loss_of(&plain)) <= FLT_EPSILON * loss_of(&plain));
+            test_check_same(small.dx, plain.dx, "dx");
+            end(&small);
+            end(&plain);
+        }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(t);
+    coordconv_tensor_unref(weight);
+    coordconv_context_unref(context);
+}
+
 /* e^v - 1 - v, from its series where it would cancel. */
 static double excess(double v)
 {
@@ -303,6 +336,7 @@ int main(void)
         cmocka_unit_test(ignored_samples_are_not_looked_at),
         cmocka_unit_test(samples_of_weight_0_beside_no_number),
         cmocka_unit_test(threads_and_weights_of_one),
+        cmocka_unit_test(denormal_weights),
         cmocka_unit_test(divergence_near_the_standard_normal),
     };
 
