@@ -221,7 +221,7 @@ typedef struct coordconv_loss_desc {
     int32_t weighted;       /* 1: weight is heeded; default 0: all weigh 1 */
     coordconv_value weight; /* float32, of the shape of x, for softmax [N]; 0 unless weighted */
     int32_t ignore; /* softmax, labels: 1: a sample of a label below 0 weighs 0; default 0 */
-    double beta;    /* smooth and robust L1: above 0; default 1 */
+    double beta;    /* smooth and robust L1: 1e-37 .. 1e37; default 1 */
 } coordconv_loss_desc;
 
 /**

@@ -274,6 +274,36 @@ static void denormal_weights(void **state)
     coordconv_context_unref(context);
 }
 
+/* Of the smallest and the largest beta nothing is infinite: neither the losses of differences of 0,
+ * of beta / 2 and of much more, nor their gradients. */
+static void limits_of_beta(void **state)
+{
+    coordconv_context *context = test_context(1, NULL, NULL);
+    coordconv_tensor *x = test_tensor(context, 1, (const int64_t[]){ 3 }, 1);
+    coordconv_tensor *t = test_like(context, x);
+    (void)state;
+
+    for (int32_t kind = COORDCONV_LOSS_SMOOTH_L1; kind <= COORDCONV_LOSS_ROBUST_L1; kind++)
+        for (int i = 0; i < 2; i++) {
+            const coordconv_loss_desc desc = { .kind = kind, .beta = i == 0 ? 1e-37 : 1e37 };
+            const double slope = kind == COORDCONV_LOSS_SMOOTH_L1 ? 0.5 : 1;
+
+            test_values(x)[0] = 0;
+            test_values(x)[1] = (test_real)(desc.beta / 2);
+            test_values(x)[2] = 7;
+            struct run r = run_loss(context, desc, x, t, NULL);
+            const double want[3] = { 0, slope, i == 0 ? 1 : 14 * slope / desc.beta };
+
+            assert_true(isfinite(loss_of(&r)));
+            for (int k = 0; k < 3; k++)
+                assert_true(fabs(3 * (double)test_values(r.dx)[k] - want[k]) <= 1e-6 * want[k]);
+            end(&r);
+        }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(t);
+    coordconv_context_unref(context);
+}
+
 /* e^v - 1 - v, from its series where it would cancel. */
 static double excess(double v)
 {
@@ -337,6 +367,7 @@ int main(void)
         cmocka_unit_test(samples_of_weight_0_beside_no_number),
         cmocka_unit_test(threads_and_weights_of_one),
         cmocka_unit_test(denormal_weights),
+        cmocka_unit_test(limits_of_beta),
         cmocka_unit_test(divergence_near_the_standard_normal),
     };
 
