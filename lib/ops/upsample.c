@@ -28,8 +28,8 @@ static struct tap tap_at(const struct cconv_upsample_attr *a, int axis, int64_t 
 
     if (a->mode == COORDCONV_UPSAMPLE_NEAREST)
         return (struct tap){ (int32_t)(o / a->factor[axis]), (int32_t)(o / a->factor[axis]), 0 };
-    if (a->align_corners)
-        at = out > 1 ? (double)o * ((double)(in - 1) / (double)(out - 1)) : 0;
+    if (a->align_corners) /* rounded once: a place that is a pixel's is that pixel alone */
+        at = out > 1 ? (double)o * (double)(in - 1) / (double)(out - 1) : 0;
     else
         at = CCONV_MAX(((double)o + 0.5) / a->factor[axis] - 0.5, 0);
     near = CCONV_MIN((int64_t)at, in - 1);
@@ -255,7 +255,7 @@ static void backward_row(const struct pass *p, const cconv_real *dy, int64_t i, 
             break;
         if (t.near == i)
             add_multiple(p->out_row, 1 - t.share, dy + o * p->out_row, room);
-        else if (t.far == i)
+        else if (t.share != 0)
             add_multiple(p->out_row, t.share, dy + o * p->out_row, room);
     }
     fold_row(p, room, dx);
