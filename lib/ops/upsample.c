@@ -42,7 +42,8 @@ static struct tap tap_at(const struct cconv_upsample_attr *a, int axis, int64_t 
 
 /* Along one axis. Without aligned corners, and nearest, it is a transposed window of as many
  * samples as its stride. With them, sample o of the output is at o r, r = (in - 1) / (out - 1), and
- * the same of the larger image, which has no r if it has one sample. */
+ * the same of the larger image. That has no r if it has one sample: all its output is that sample,
+ * and only an image that is the whole of it has a place there. */
 static int carry_axis(const struct cconv_upsample_attr *a, int axis, int64_t in,
                       const struct cconv_place *from, struct cconv_place *out)
 {
@@ -53,13 +54,15 @@ static int carry_axis(const struct cconv_upsample_attr *a, int axis, int64_t in,
     if (!a->align_corners || f == 1)
         return cconv_place_carry(&w, &w, axis, 1, from, out);
     out->extent[axis] = w.out;
-    if (larger == 1)
+    if (larger == 1) {
+        out->step[axis] = 1;
         return in == 1 && from->first[axis] == 0;
+    }
     const double image = (double)(in - 1) / (double)(in * f - 1);
     const double whole = (double)(larger - 1) / (double)(larger * f - 1);
 
     out->first[axis] = from->first[axis] / whole;
-    out->step[axis] = from->step[axis] * (in > 1 ? image / whole : 1);
+    out->step[axis] = from->step[axis] * (image / whole);
     return w.out <= INT32_MAX;
 }
 
