@@ -514,6 +514,7 @@ enum ending {
     ROWS,
     OTHER_FRAME,
     SMALL,
+    ONE_ROW,
     NO_COORDINATES,
     SAME_FRAME,
     ENDINGS
@@ -527,6 +528,10 @@ static coordconv_model *ending_model(enum ending ending)
                                          .out_channels = 2,
                                          .kernel = { 1, 1 } };
     const coordconv_conv2d_desc wide = { .in_channels = 2, .out_channels = 2, .kernel = { 5, 5 } };
+    const coordconv_upsample2d_desc aligned = { .struct_size = sizeof aligned,
+                                                .factor = { 2, 2 },
+                                                .mode = COORDCONV_UPSAMPLE_BILINEAR,
+                                                .align_corners = 1 };
     const int64_t shape[4] = { -1, 8, 6, 2 }, other[4] = { -1, 6, 8, 2 }, pixel[4] = { 0, 1, 1, 2 };
     coordconv_model *m = NULL;
 
@@ -542,6 +547,8 @@ static coordconv_model *ending_model(enum ending ending)
         x = coordconv_model_concat(m, 2, both, 1);
     else if (ending == SMALL)
         x = conv(m, context, &wide, x, 2);
+    else if (ending == ONE_ROW)
+        x = coordconv_model_upsample2d(m, x, &aligned);
     else
         x = coordconv_model_add(m, x, z);
     coordconv_model_output(m, "y", conv(m, context, &last, x, 1));
@@ -553,7 +560,10 @@ static void check_ending(enum ending ending)
 {
     const int64_t shape[4] = { 2, 8, 6, 2 };
     const coordconv_plan_desc desc = { .struct_size = sizeof desc, .batch = 2 };
-    const coordconv_frame_desc f = ending == SMALL ? frame_of(0, 0, 4, 60) : frame_of(1, 2, 50, 60);
+    static const int64_t heights[ENDINGS] = { [SMALL] = 4, [ONE_ROW] = 1 };
+    const int no_fit = heights[ending] != 0;
+    const coordconv_frame_desc f =
+        no_fit ? frame_of(0, 0, heights[ending], 60) : frame_of(1, 2, 50, 60);
     coordconv_model *m = ending_model(ending);
     coordconv_tensor *x = test_tensor(context, 4, shape, 5);
     coordconv_plan *plan = NULL;
@@ -569,7 +579,9 @@ static void check_ending(enum ending ending)
         if (ending == NO_COORDINATES || ending == SAME_FRAME)
             check_ok(coordconv_plan_run(plan));
         else
-            check_fails(coordconv_plan_run(plan), COORDCONV_ERR_UNSUPPORTED, "conv2d");
+            check_fails(coordconv_plan_run(plan), COORDCONV_ERR_UNSUPPORTED,
+                        no_fit ? "conv2d: no frame for its coordinates, past a layer that"
+                               : "conv2d: no frame for its coordinates, past a reshape");
     }
     check_ok(coordconv_plan_set_frames(plan, "x", 0, NULL));
     check_ok(coordconv_plan_set_frames(plan, "z", 0, NULL));
