@@ -230,6 +230,10 @@ typedef struct coordconv_loss_desc {
  * to 0 the mean and its gradients are 0. Of a softmax, a sample that weighs 0 is not looked at;
  * the other kinds multiply by the weight, so values there have to be finite. Since 0.1.
  *
+ * The backward pass reads x, target and weight again, of a softmax a target that is a distribution:
+ * what is bound to them must stay as it was in the forward pass until coordconv_plan_backward() is
+ * done, as coordconv_plan_bind() says of all that is bound.
+ *
  * With beta 1 the smooth form is PyTorch's smooth_l1_loss, times beta its huber_loss; the robust
  * form is |d| where |d| > 1, else d^2.
  */
