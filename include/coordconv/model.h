@@ -221,7 +221,7 @@ typedef struct coordconv_loss_desc {
     int32_t weighted;       /* 1: weight is heeded; default 0: all weigh 1 */
     coordconv_value weight; /* float32, of the shape of x, for softmax [N]; 0 unless weighted */
     int32_t ignore; /* softmax, labels: 1: a sample of a label below 0 weighs 0; default 0 */
-    double beta;    /* smooth and robust L1: above 0; default 1 */
+    double beta;    /* smooth and robust L1: 1e-37 .. 1e37; default 1 */
 } coordconv_loss_desc;
 
 /**
@@ -229,6 +229,10 @@ typedef struct coordconv_loss_desc {
  * with the mean and without weights. Target and weight get no gradient. Where the weights add up
  * to 0 the mean and its gradients are 0. Of a softmax, a sample that weighs 0 is not looked at;
  * the other kinds multiply by the weight, so values there have to be finite. Since 0.1.
+ *
+ * The backward pass reads x, target and weight again, of a softmax a target that is a distribution:
+ * what is bound to them must stay as it was in the forward pass until coordconv_plan_backward() is
+ * done, as coordconv_plan_bind() says of all that is bound.
  *
  * With beta 1 the smooth form is PyTorch's smooth_l1_loss, times beta its huber_loss; the robust
  * form is |d| where |d| > 1, else d^2.

@@ -154,6 +154,9 @@ static int any_placed(const coordconv_plan *plan, coordconv_value value)
     return 0;
 }
 
+/* In cconv_plan_value.lost: a layer has no output in the larger image, or too much. Else 1. */
+#define NO_FIT 2
+
 /* A window slides over input 0. Where the larger image has no output, nothing behind can say
  * where it lies. */
 static void carry(coordconv_plan *plan, int32_t i)
@@ -166,8 +169,8 @@ static void carry(coordconv_plan *plan, int32_t i)
     if (!plan->values[x].placed)
         return;
     for (int64_t n = 0; n < v->shape.dim[0] && !v->lost; n++)
-        v->lost =
-            !app->op->carry(app, &cconv_plan_places(plan, x)[n], &cconv_plan_places(plan, i)[n]);
+        if (!app->op->carry(app, &cconv_plan_places(plan, x)[n], &cconv_plan_places(plan, i)[n]))
+            v->lost = NO_FIT;
     v->placed = !v->lost && any_placed(plan, i);
 }
 
@@ -247,12 +250,12 @@ static coordconv_status tell_node(coordconv_plan *plan, int32_t i)
     n->run.places = plan->values[x].placed ? cconv_plan_places(plan, x) : NULL;
     if (!plan->values[x].lost)
         return COORDCONV_OK;
-    return cconv_fail(
-        plan_log(plan), COORDCONV_ERR_UNSUPPORTED,
-        "plan_run: node %d, %s%s%s%s: no frame for its coordinates, past a reshape, a "
-        "global pool, another frame or too large a window",
-        (int)i, n->app.op->name, n->app.layer->name[0] != '\0' ? " \"" : "", n->app.layer->name,
-        n->app.layer->name[0] != '\0' ? "\"" : "");
+    return cconv_fail(plan_log(plan), COORDCONV_ERR_UNSUPPORTED,
+                      "plan_run: node %d, %s%s%s%s: no frame for its coordinates, past a %s",
+                      (int)i, n->app.op->name, n->app.layer->name[0] != '\0' ? " \"" : "",
+                      n->app.layer->name, n->app.layer->name[0] != '\0' ? "\"" : "",
+                      plan->values[x].lost & NO_FIT ? "layer that does not fit the larger image"
+                                                    : "reshape, a global pool or another frame");
 }
 
 coordconv_status cconv_plan_resolve_frames(coordconv_plan *plan)

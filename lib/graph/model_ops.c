@@ -316,6 +316,10 @@ coordconv_value coordconv_model_sigmoid_cross_entropy(coordconv_model *model,
     return binary(model, &cconv_op_sigmoid_cross_entropy, logits, target);
 }
 
+/* Between these one over beta is a float, and not a denormal. */
+#define LEAST_BETA 1e-37
+#define MOST_BETA  1e37
+
 static coordconv_status check_loss(const struct cconv_log *log, const coordconv_loss_desc *d)
 {
     static const char what[] = "loss";
@@ -333,7 +337,8 @@ static coordconv_status check_loss(const struct cconv_log *log, const coordconv_
         st = cconv_check_range(log, what, "weight of a loss not weighted", d->weight, 0, 0);
     if (st == COORDCONV_OK)
         st = cconv_check_range(log, what, "ignore", d->ignore, 0, softmax);
-    if (st == COORDCONV_OK && (bent ? !(d->beta >= 0) || !isfinite(d->beta) : d->beta != 0))
+    if (st == COORDCONV_OK && d->beta != 0 &&
+        !(bent && d->beta >= LEAST_BETA && d->beta <= MOST_BETA))
         st = cconv_fail(log, COORDCONV_ERR_INVALID, "loss: beta %g of kind %d", d->beta, d->kind);
     return st;
 }

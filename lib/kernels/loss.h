@@ -49,7 +49,7 @@ struct cconv_loss_sum {
     cconv_loss_sum_backward_fn *backward;
 };
 
-/* |d| bent at its foot: d * d * quadratic where |d| < beta, else |d| - offset. */
+/* |d| bent at its foot: d * (d * quadratic) where |d| < beta, else |d| - offset. */
 struct cconv_loss_bend {
     cconv_real beta, quadratic, offset;
 };

@@ -6,6 +6,7 @@
 #include "ops/loss.h"
 
 #include "base/checked.h"
+#include "kernels/ref/set.h"
 #include "ops/split.h"
 
 enum {
@@ -56,7 +57,8 @@ struct work {
     const cconv_real *x, *target, *weight; /* weight NULL: all 1 */
     double *partial;                       /* forward: [2][tasks]: losses, weights */
     double *divisor;                       /* saved, of a weighted mean */
-    cconv_real factor, *dx;
+    double scale; /* backward: dy over the divisor, which may be more than a float holds */
+    cconv_real *dx;
 };
 
 /* An infinite beta leaves the square alone, one of 0 the absolute value. */
@@ -139,19 +141,27 @@ static void forward_task(void *arg, size_t task, size_t slot)
         w->partial[w->split.tasks + task] = sum_of(w, n, w->weight + i);
 }
 
+/* dx *= scale * weight, made in double. */
+static void weigh(size_t n, double scale, const cconv_real *weight, cconv_real *dx)
+{
+    CCONV_INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        dx[i] *= (cconv_real)(scale * (double)weight[i]);
+}
+
 static void backward_task(void *arg, size_t task, size_t slot)
 {
     const struct work *w = arg;
     const size_t i = cconv_split_begin(&w->split, task), n = cconv_split_count(&w->split, task);
-    cconv_real *dx = w->dx + i;
+    const cconv_real factor = w->weight != NULL ? 1 : (cconv_real)w->scale;
 
     (void)slot;
     if (w->direct != NULL)
-        w->direct->backward(n, w->factor, w->x + i, w->target + i, dx);
+        w->direct->backward(n, factor, w->x + i, w->target + i, w->dx + i);
     else
-        w->kernels->loss.bent_backward(n, &w->bend, w->factor, w->x + i, w->target + i, dx);
+        w->kernels->loss.bent_backward(n, &w->bend, factor, w->x + i, w->target + i, w->dx + i);
     if (w->weight != NULL)
-        w->kernels->eltwise.multiply(n, dx, w->weight + i, dx);
+        weigh(n, w->scale, w->weight + i, w->dx + i);
 }
 
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
@@ -184,7 +194,7 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
     if (run->dx[0] == NULL)
         return;
-    w.factor = (cconv_real)cconv_loss_share((double)run->dy[0], divisor);
+    w.scale = cconv_loss_share((double)run->dy[0], divisor);
     w.dx = run->dx[0];
     cconv_parallel_run(&app->context->parallel, backward_task, &w, w.split.tasks);
 }

@@ -169,8 +169,8 @@ static void forward_task(void *arg, size_t task, size_t slot)
         const double weight = weight_of(w, n);
 
         w->losses[n] = weight != 0 ? weight * sample_loss(w, n) : 0;
-        if (w->share != NULL)
-            w->share[n] = (cconv_real)cconv_loss_share(weight, w->divisor);
+        if (w->share != NULL) /* 0 of a sample not looked at, even if the divisor is no number */
+            w->share[n] = weight != 0 ? (cconv_real)cconv_loss_share(weight, w->divisor) : 0;
     }
 }
 

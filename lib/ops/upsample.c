@@ -28,8 +28,8 @@ static struct tap tap_at(const struct cconv_upsample_attr *a, int axis, int64_t 
 
     if (a->mode == COORDCONV_UPSAMPLE_NEAREST)
         return (struct tap){ (int32_t)(o / a->factor[axis]), (int32_t)(o / a->factor[axis]), 0 };
-    if (a->align_corners)
-        at = out > 1 ? (double)o * ((double)(in - 1) / (double)(out - 1)) : 0;
+    if (a->align_corners) /* rounded once: a place that is a pixel's is that pixel alone */
+        at = out > 1 ? (double)o * (double)(in - 1) / (double)(out - 1) : 0;
     else
         at = CCONV_MAX(((double)o + 0.5) / a->factor[axis] - 0.5, 0);
     near = CCONV_MIN((int64_t)at, in - 1);
@@ -42,7 +42,8 @@ static struct tap tap_at(const struct cconv_upsample_attr *a, int axis, int64_t 
 
 /* Along one axis. Without aligned corners, and nearest, it is a transposed window of as many
  * samples as its stride. With them, sample o of the output is at o r, r = (in - 1) / (out - 1), and
- * the same of the larger image, which has no r if it has one sample. */
+ * the same of the larger image. That has no r if it has one sample: all its output is that sample,
+ * and only an image that is the whole of it has a place there. */
 static int carry_axis(const struct cconv_upsample_attr *a, int axis, int64_t in,
                       const struct cconv_place *from, struct cconv_place *out)
 {
@@ -53,13 +54,15 @@ static int carry_axis(const struct cconv_upsample_attr *a, int axis, int64_t in,
     if (!a->align_corners || f == 1)
         return cconv_place_carry(&w, &w, axis, 1, from, out);
     out->extent[axis] = w.out;
-    if (larger == 1)
+    if (larger == 1) {
+        out->step[axis] = 1;
         return in == 1 && from->first[axis] == 0;
+    }
     const double image = (double)(in - 1) / (double)(in * f - 1);
     const double whole = (double)(larger - 1) / (double)(larger * f - 1);
 
     out->first[axis] = from->first[axis] / whole;
-    out->step[axis] = from->step[axis] * (in > 1 ? image / whole : 1);
+    out->step[axis] = from->step[axis] * (image / whole);
     return w.out <= INT32_MAX;
 }
 
@@ -255,7 +258,7 @@ static void backward_row(const struct pass *p, const cconv_real *dy, int64_t i, 
             break;
         if (t.near == i)
             add_multiple(p->out_row, 1 - t.share, dy + o * p->out_row, room);
-        else if (t.far == i)
+        else if (t.share != 0)
             add_multiple(p->out_row, t.share, dy + o * p->out_row, room);
     }
     fold_row(p, room, dx);

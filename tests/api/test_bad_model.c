@@ -481,10 +481,20 @@ static void losses(void **state)
                   coordconv_model_loss(s.m, s.x, s.other, &good));
     check_no_plan(COORDCONV_ERR_DTYPE, "int32", coordconv_model_loss(s.m, s.x, s.labels, &good));
     coordconv_loss_desc d = good;
-    d.beta = -1;
-    check_poisons(COORDCONV_ERR_INVALID, "-1", coordconv_model_loss(s.m, s.x, s.x, &d));
-    d.beta = (double)INFINITY;
-    check_poisons(COORDCONV_ERR_INVALID, "inf", coordconv_model_loss(s.m, s.x, s.x, &d));
+    static const struct {
+        double beta;
+        const char *text;
+    } betas[] = { { -1, "beta -1" },          { 9e-38, "beta 9e-38" },
+                  { 1e-40, "beta 1e-40" },    { 1e-320, "9.99989e-321" },
+                  { 1.1e37, "beta 1.1e+37" }, { (double)INFINITY, "inf" },
+                  { (double)NAN, "nan" } };
+
+    for (size_t i = 0; i < COUNT(betas); i++)
+        for (d.kind = COORDCONV_LOSS_SMOOTH_L1; d.kind <= COORDCONV_LOSS_ROBUST_L1; d.kind++) {
+            d.beta = betas[i].beta;
+            check_poisons(COORDCONV_ERR_INVALID, betas[i].text,
+                          coordconv_model_loss(s.m, s.x, s.x, &d));
+        }
     d = good;
     d.kind = COORDCONV_LOSS_L1;
     d.beta = 0.5;

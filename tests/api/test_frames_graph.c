@@ -382,60 +382,69 @@ static coordconv_value places(coordconv_model *m, coordconv_value x)
 
 /* Interpolating the places of pixels gives places: those that pixels behind the upsampling have, in
  * the larger image upsampled, said in pixels of the larger image. Without aligned corners that is
- * so from the middle of the first pixel to the middle of the last. */
+ * so from the middle of the first pixel to the middle of the last. A larger image of one row says
+ * nothing of rows: those of the output are its own. */
+static void check_upsampling(const int64_t *in, const int32_t *f, int align,
+                             const coordconv_frame_desc *frame)
+{
+    const int64_t shape[4] = { 1, in[0], in[1], 2 }, extent[2] = { frame->height, frame->width };
+    const coordconv_upsample2d_desc desc = { .struct_size = sizeof desc,
+                                             .factor = { f[0], f[1] },
+                                             .mode = COORDCONV_UPSAMPLE_BILINEAR,
+                                             .align_corners = align };
+    coordconv_model *m = NULL;
+    coordconv_plan *plan = NULL;
+    coordconv_tensor *x = test_tensor(context, 4, shape, 9), *from = NULL, *to = NULL;
+
+    check_ok(coordconv_model_new(context, &m));
+    const coordconv_value input = coordconv_model_input(m, "x", TEST_REAL, 4, shape);
+    const coordconv_value up = coordconv_model_upsample2d(m, places(m, input), &desc);
+    coordconv_model_output(m, "from", up);
+    coordconv_model_output(m, "to", places(m, up));
+    check_ok(coordconv_plan_new(m, NULL, &plan));
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_plan_set_frames(plan, "x", 1, frame));
+    check_ok(coordconv_plan_run(plan));
+    check_ok(coordconv_plan_output(plan, "from", &from));
+    check_ok(coordconv_plan_output(plan, "to", &to));
+    for (int64_t p = 0; p < in[0] * f[0] * in[1] * f[1]; p++)
+        for (int axis = 0; axis < 2; axis++) {
+            const int64_t out = in[axis] * f[axis], larger = extent[axis];
+            const int64_t o = axis == 0 ? p / (in[1] * f[1]) : p % (in[1] * f[1]);
+            const double place = (double)test_values(to)[2 * p + axis];
+            const double want = align
+                                    ? place * (double)(larger - 1) / (double)(larger * f[axis] - 1)
+                                    : (place + 0.5) / f[axis] - 0.5;
+
+            if (larger == 1)
+                assert_true(place == (double)o);
+            else if (align || (2 * o + 1 >= f[axis] && 2 * (out - o) - 1 >= f[axis]))
+                assert_true(fabs((double)test_values(from)[2 * p + axis] - want) < 1e-4);
+        }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(from);
+    coordconv_tensor_unref(to);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+}
+
 static void frames_go_through_upsampling(void **state)
 {
-    enum {
-        H1 = 5,
-        W1 = 7,
-        CASES = 8
-    };
-    const int64_t shape[4] = { 1, H1, W1, 2 };
-    coordconv_tensor *x = test_tensor(context, 4, shape, 9);
+    static const int64_t images[][2] = { { 5, 7 }, { 1, 7 }, { 5, 1 }, { 1, 1 } };
     (void)state;
 
-    for (int i = 0; i < CASES; i++) {
-        const int align = i % 2, f[2] = { 1 + i % 3, 4 - i % 3 }, extent[2] = { 23, 31 };
-        const coordconv_upsample2d_desc desc = { .struct_size = sizeof desc,
-                                                 .factor = { f[0], f[1] },
-                                                 .mode = COORDCONV_UPSAMPLE_BILINEAR,
-                                                 .align_corners = align };
-        coordconv_frame_desc frame = frame_of(4 - i, 11, extent[0], extent[1]);
-        coordconv_model *m = NULL;
-        coordconv_plan *plan = NULL;
-        coordconv_tensor *from = NULL, *to = NULL;
+    for (size_t k = 0; k < COUNT(images); k++)
+        for (int i = 0; i < 8; i++) {
+            const int32_t f[2] = { 1 + i % 3, 4 - i % 3 };
+            coordconv_frame_desc frame = frame_of(4 - i, 11, 23, 31);
 
-        frame.step_y = i % 4 < 2 ? 0.75 : 1;
-        frame.step_x = i % 4 < 2 ? -1 : 2.5;
-        check_ok(coordconv_model_new(context, &m));
-        const coordconv_value input = coordconv_model_input(m, "x", TEST_REAL, 4, shape);
-        const coordconv_value up = coordconv_model_upsample2d(m, places(m, input), &desc);
-        coordconv_model_output(m, "from", up);
-        coordconv_model_output(m, "to", places(m, up));
-        check_ok(coordconv_plan_new(m, NULL, &plan));
-        check_ok(coordconv_plan_bind(plan, "x", x));
-        check_ok(coordconv_plan_set_frames(plan, "x", 1, &frame));
-        check_ok(coordconv_plan_run(plan));
-        check_ok(coordconv_plan_output(plan, "from", &from));
-        check_ok(coordconv_plan_output(plan, "to", &to));
-        for (int64_t p = 0; p < (int64_t)H1 * f[0] * W1 * f[1]; p++)
-            for (int axis = 0; axis < 2; axis++) {
-                const int64_t n = axis == 0 ? H1 : W1, out = n * f[axis], larger = extent[axis];
-                const int64_t o = axis == 0 ? p / (W1 * f[1]) : p % (W1 * f[1]);
-                const double place = (double)test_values(to)[2 * p + axis];
-                const double want =
-                    align ? place * (double)(larger - 1) / (double)(larger * f[axis] - 1)
-                          : (place + 0.5) / f[axis] - 0.5;
-
-                if (align || (2 * o + 1 >= f[axis] && 2 * (out - o) - 1 >= f[axis]))
-                    assert_true(fabs((double)test_values(from)[2 * p + axis] - want) < 1e-4);
-            }
-        coordconv_tensor_unref(from);
-        coordconv_tensor_unref(to);
-        coordconv_plan_unref(plan);
-        coordconv_model_unref(m);
-    }
-    coordconv_tensor_unref(x);
+            frame.step_y = i % 4 < 2 ? 0.75 : 1;
+            frame.step_x = i % 4 < 2 ? -1 : 2.5;
+            check_upsampling(images[k], f, i % 2, &frame);
+        }
+    coordconv_frame_desc line = frame_of(0, 11, 1, 31);
+    line.step_y = 3;
+    check_upsampling(images[1], (const int32_t[]){ 3, 2 }, 1, &line);
 }
 
 /* A part of a signal, in pixels, has the bits of the whole signal. */
@@ -505,6 +514,7 @@ enum ending {
     ROWS,
     OTHER_FRAME,
     SMALL,
+    ONE_ROW,
     NO_COORDINATES,
     SAME_FRAME,
     ENDINGS
@@ -518,6 +528,10 @@ static coordconv_model *ending_model(enum ending ending)
                                          .out_channels = 2,
                                          .kernel = { 1, 1 } };
     const coordconv_conv2d_desc wide = { .in_channels = 2, .out_channels = 2, .kernel = { 5, 5 } };
+    const coordconv_upsample2d_desc aligned = { .struct_size = sizeof aligned,
+                                                .factor = { 2, 2 },
+                                                .mode = COORDCONV_UPSAMPLE_BILINEAR,
+                                                .align_corners = 1 };
     const int64_t shape[4] = { -1, 8, 6, 2 }, other[4] = { -1, 6, 8, 2 }, pixel[4] = { 0, 1, 1, 2 };
     coordconv_model *m = NULL;
 
@@ -533,6 +547,8 @@ static coordconv_model *ending_model(enum ending ending)
         x = coordconv_model_concat(m, 2, both, 1);
     else if (ending == SMALL)
         x = conv(m, context, &wide, x, 2);
+    else if (ending == ONE_ROW)
+        x = coordconv_model_upsample2d(m, x, &aligned);
     else
         x = coordconv_model_add(m, x, z);
     coordconv_model_output(m, "y", conv(m, context, &last, x, 1));
@@ -544,7 +560,10 @@ static void check_ending(enum ending ending)
 {
     const int64_t shape[4] = { 2, 8, 6, 2 };
     const coordconv_plan_desc desc = { .struct_size = sizeof desc, .batch = 2 };
-    const coordconv_frame_desc f = ending == SMALL ? frame_of(0, 0, 4, 60) : frame_of(1, 2, 50, 60);
+    static const int64_t heights[ENDINGS] = { [SMALL] = 4, [ONE_ROW] = 1 };
+    const int no_fit = heights[ending] != 0;
+    const coordconv_frame_desc f =
+        no_fit ? frame_of(0, 0, heights[ending], 60) : frame_of(1, 2, 50, 60);
     coordconv_model *m = ending_model(ending);
     coordconv_tensor *x = test_tensor(context, 4, shape, 5);
     coordconv_plan *plan = NULL;
@@ -560,7 +579,9 @@ static void check_ending(enum ending ending)
         if (ending == NO_COORDINATES || ending == SAME_FRAME)
             check_ok(coordconv_plan_run(plan));
         else
-            check_fails(coordconv_plan_run(plan), COORDCONV_ERR_UNSUPPORTED, "conv2d");
+            check_fails(coordconv_plan_run(plan), COORDCONV_ERR_UNSUPPORTED,
+                        no_fit ? "conv2d: no frame for its coordinates, past a layer that"
+                               : "conv2d: no frame for its coordinates, past a reshape");
     }
     check_ok(coordconv_plan_set_frames(plan, "x", 0, NULL));
     check_ok(coordconv_plan_set_frames(plan, "z", 0, NULL));

@@ -84,9 +84,56 @@ static void every_mode_and_factor(void **state)
             }
 }
 
+/* A column of `in` pixels upsampled by f, and that of them which output o is. */
+struct column {
+    const char *what;
+    int32_t align, in, f, o, pixel;
+};
+
+/* An infinity in a pixel, or in the gradient of an output, goes where it counts and makes no NaN in
+ * what takes nothing of it. */
+static void infinities_stay_where_they_count(void **state)
+{
+    static const struct column columns[] = {
+        { "edges", 0, 3, 3, 4, 1 },
+        { "edges, first", 0, 3, 3, 0, 0 },
+        { "edges, last", 0, 3, 3, 8, 2 },
+        { "corners", 1, 3, 2, 5, 2 },
+        { "corners, a place below a whole number if rounded twice", 1, 33, 3, 49, 16 },
+        { "the last such", 1, 33, 3, 98, 32 },
+        { "one above it", 1, 29, 3, 43, 14 }
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(columns); i++) {
+        const struct column *c = &columns[i];
+        cconv_real dy[99];
+        struct drive d;
+
+        drive_begin(&d, &cconv_op_upsample2d);
+        d.attr.upsample =
+            (struct cconv_upsample_attr){ { c->f, 1 }, COORDCONV_UPSAMPLE_BILINEAR, c->align };
+        cconv_real *x = drive_image(&d, 1, c->in, 1, 1);
+        for (int32_t k = 0; k < c->in; k++)
+            x[k] = k == c->pixel ? 3 : (cconv_real)INFINITY;
+        for (int32_t o = 0; o < c->in * c->f; o++)
+            dy[o] = o == c->o ? (cconv_real)INFINITY : 1;
+        check_ok(drive_try(&d, dy));
+        if (d.y[c->o] != 3)
+            fail_msg("%s: output %g", c->what, (double)d.y[c->o]);
+        for (int32_t k = 0; k < c->in; k++)
+            if (!(k == c->pixel ? isinf(d.dx[0][k]) : isfinite(d.dx[0][k])))
+                fail_msg("%s: gradient %g of pixel %d", c->what, (double)d.dx[0][k], (int)k);
+        drive_end(&d);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_mode_and_factor) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_mode_and_factor),
+        cmocka_unit_test(infinities_stay_where_they_count),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

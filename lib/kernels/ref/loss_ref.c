@@ -235,7 +235,7 @@ static void bent(size_t n, const struct cconv_loss_bend *bend, const cconv_real 
     CCONV_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const cconv_real d = x[i] - t[i], size = cconv_math_abs(d);
-        const cconv_real near = d * d * b.quadratic, far = size - b.offset;
+        const cconv_real near = d * (d * b.quadratic), far = size - b.offset;
 
         y[i] = size < b.beta ? near : far;
     }
