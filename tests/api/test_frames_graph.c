@@ -438,6 +438,42 @@ static void frames_go_through_upsampling(void **state)
     coordconv_tensor_unref(x);
 }
 
+/* Behind a norm pixels are where they were. */
+static void frames_go_through_group_norms(void **state)
+{
+    enum {
+        H1 = 5,
+        W1 = 7
+    };
+    const coordconv_group_norm_desc desc = { .struct_size = sizeof desc,
+                                             .channels = 2,
+                                             .groups = 2 };
+    const coordconv_frame_desc frame = frame_of(4, 11, 23, 31);
+    const int64_t shape[4] = { 1, H1, W1, 2 };
+    coordconv_tensor *x = test_tensor(context, 4, shape, 9);
+    coordconv_layer *norm = NULL;
+    coordconv_model *m = NULL;
+    coordconv_plan *plan = NULL;
+    (void)state;
+
+    check_ok(coordconv_group_norm_new(context, &desc, &norm));
+    check_ok(coordconv_model_new(context, &m));
+    const coordconv_value input = coordconv_model_input(m, "x", TEST_REAL, 4, shape);
+    coordconv_model_output(m, "y", places(m, coordconv_model_apply(m, norm, input)));
+    check_ok(coordconv_plan_new(m, NULL, &plan));
+    check_ok(coordconv_plan_set_frames(plan, "x", 1, &frame));
+    coordconv_tensor *y = run_once(plan, x);
+    for (int p = 0; p < H1 * W1; p++) {
+        assert_true(test_values(y)[2 * p] == (test_real)(4 + p / W1));
+        assert_true(test_values(y)[2 * p + 1] == (test_real)(11 + p % W1));
+    }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(y);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+    coordconv_layer_unref(norm);
+}
+
 /* A part of a signal, in pixels, has the bits of the whole signal. */
 static coordconv_tensor *run_signal(int64_t length, const coordconv_frame_desc *frame,
                                     coordconv_tensor *x)
@@ -656,6 +692,7 @@ int main(void)
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(frames_go_through_operations),
         cmocka_unit_test(frames_go_through_upsampling),
+        cmocka_unit_test(frames_go_through_group_norms),
         cmocka_unit_test(signals),
         cmocka_unit_test(frames_end),
         cmocka_unit_test(misuse),
