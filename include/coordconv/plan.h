@@ -134,9 +134,9 @@ COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const c
  * set make the latter fail.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, a count that is neither the batch nor 1, a
- * field out of range), COORDCONV_ERR_NOT_FOUND (no such input), COORDCONV_ERR_SHAPE (no image),
- * COORDCONV_ERR_ABI or COORDCONV_ERR_NOMEM. The next run returns COORDCONV_ERR_UNSUPPORTED where a
- * frame has no meaning for a convolution's coordinates.
+ * field out of range or of an axis the input has not), COORDCONV_ERR_NOT_FOUND (no such input),
+ * COORDCONV_ERR_SHAPE (no image), COORDCONV_ERR_ABI or COORDCONV_ERR_NOMEM. The next run returns
+ * COORDCONV_ERR_UNSUPPORTED where a frame has no meaning for a convolution's coordinates.
  */
 COORDCONV_API coordconv_status coordconv_plan_set_frames(coordconv_plan *plan, const char *input,
                                                          int64_t count,

@@ -618,7 +618,7 @@ static void frames_end(void **state)
 
 static void misuse(void **state)
 {
-    const int64_t shape[4] = { -1, 8, 6, 2 }, vector[2] = { -1, 3 };
+    const int64_t shape[4] = { -1, 8, 6, 2 }, vector[2] = { -1, 3 }, line[3] = { -1, 7, 2 };
     const coordconv_plan_desc desc = { .struct_size = sizeof desc, .batch = 3 };
     coordconv_frame_desc f[3] = { frame_of(1, 2, 50, 60), frame_of(1, 2, 50, 60),
                                   frame_of(1, 2, 50, 60) };
@@ -629,6 +629,7 @@ static void misuse(void **state)
     check_ok(coordconv_model_new(context, &m));
     coordconv_model_output(m, "y", coordconv_model_input(m, "x", TEST_REAL, 4, shape));
     coordconv_model_output(m, "w", coordconv_model_input(m, "v", TEST_REAL, 2, vector));
+    coordconv_model_output(m, "t", coordconv_model_input(m, "s", TEST_REAL, 3, line));
     check_ok(coordconv_plan_new(m, &desc, &plan));
     check_fails(coordconv_plan_set_frames(NULL, "x", 3, f), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_plan_set_frames(plan, NULL, 3, f), COORDCONV_ERR_INVALID, "NULL");
@@ -650,7 +651,11 @@ static void misuse(void **state)
     f[2].step_x = 1e300;
     check_fails(coordconv_plan_set_frames(plan, "x", 3, f), COORDCONV_ERR_INVALID, "1e+300");
     f[2].step_x = 0;
+    check_fails(coordconv_plan_set_frames(plan, "s", 3, f), COORDCONV_ERR_INVALID, "frame y");
     check_ok(coordconv_plan_set_frames(plan, "x", 3, f));
+    f[2].step_z = 1;
+    check_fails(coordconv_plan_set_frames(plan, "x", 3, f), COORDCONV_ERR_INVALID, "frame z");
+    f[2].step_z = 0;
     check_ok(coordconv_plan_set_frames(plan, "x", 1, f));
     check_ok(coordconv_plan_set_frames(plan, "x", 0, NULL));
     coordconv_plan_unref(plan);
