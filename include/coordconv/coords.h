@@ -65,7 +65,7 @@ enum {
     COORDCONV_SAMPLING_CENTER = 2,  /* low + (high - low) (2 t + 1) / (2 n): middles of cells */
     COORDCONV_SAMPLING_PIXEL = 3,   /* t itself; low and high are not looked at */
     COORDCONV_SAMPLING_SWAPPED = 4  /* as ALIGNED, but divided by the other axis's n - 1: a slip
-                                     * that weights were trained with */
+                                     * that weights were trained with; of images alone */
 };
 
 /** How the radius is made of x and y. */
@@ -127,7 +127,7 @@ typedef struct coordconv_coords_desc {
     int64_t depth, height, width; /* 1 .. 2^31 - 1; depth 0: an image; height 0, too: a signal */
     int64_t channel_stride, slice_stride, row_stride, column_stride; /* in elements; all 0: planes
                                                                       * without gaps */
-    const coordconv_grid_desc *grid;   /* default NULL: this library's own; of volumes not
+    const coordconv_grid_desc *grid;   /* default NULL: this library's own; of images alone
                                         * COORDCONV_SAMPLING_SWAPPED */
     const coordconv_frame_desc *frame; /* default NULL: the canvas is the whole */
 } coordconv_coords_desc;
@@ -141,8 +141,8 @@ typedef struct coordconv_coords_desc {
  * For channels in another order write them one by one. The caller answers for the room behind
  * dst. Each value is computed in double and rounded once.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (dst NULL, a field out of range) or
- * COORDCONV_ERR_ABI; then dst is untouched.
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (dst NULL, a field out of range, a frame that says
+ * something of an axis the canvas has not) or COORDCONV_ERR_ABI; then dst is untouched.
  */
 COORDCONV_API coordconv_status coordconv_coords_write(const coordconv_coords_desc *desc,
                                                       float *dst);

@@ -91,14 +91,15 @@ typedef struct coordconv_conv1d_desc {
     int32_t init;                    /* COORDCONV_INIT_* of the weight; default he_normal */
     uint32_t reserved;               /* 0 */
     double init_value;               /* for COORDCONV_INIT_CONSTANT */
-    const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc */
+    const coordconv_grid_desc *grid; /* as of coordconv_conv2d_desc; not SAMPLING_SWAPPED */
 } coordconv_conv1d_desc;
 
 /**
  * Make a convolution of signals. Parameters: "weight" [O, C / groups + coordinate channels,
  * kernel] and, unless no_bias, "bias" [O]. Since 0.1.
  *
- * Returns as coordconv_conv2d_new; COORDCONV_ERR_INVALID for coordinates with a y, too.
+ * Returns as coordconv_conv2d_new; COORDCONV_ERR_INVALID for coordinates with a y or a grid of
+ * COORDCONV_SAMPLING_SWAPPED, too.
  */
 COORDCONV_API coordconv_status coordconv_conv1d_new(coordconv_context *context,
                                                     const coordconv_conv1d_desc *desc,

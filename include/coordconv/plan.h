@@ -119,11 +119,12 @@ COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const c
  *
  * and as its extents those of the larger image's own output: the middle of an output's window lies
  * where it would in that. So with stride 1 and no padding a tile's y stays what it is, and the
- * larger image loses d (k - 1). Batch norms, linear layers, activations, softmax, sums, products
- * and concatenations along channels leave frames as they are; what has been tiled from a vector
- * fits any frame. Nothing else hands them on: a convolution with coordinates behind a reshape, a
- * global pool, a concatenation of rows, a sum of values with different frames, or a window larger
- * than the larger image makes the next run fail if a frame is set.
+ * larger image loses d (k - 1). Upsampling gives the frame of the larger image upsampled. Batch and
+ * group norms, linear layers, activations, softmax, sums, products and concatenations along
+ * channels leave frames as they are; what has been tiled from a vector fits any frame. Nothing else
+ * hands them on: a convolution with coordinates behind a reshape, a global pool, a concatenation of
+ * rows, a sum of values with different frames, or a window larger than the larger image makes the
+ * next run fail if a frame is set.
  *
  * With frames a layer's coordinate part is made anew for each image that lies in another way than
  * the one before. Results for an image are, bit for bit, what a plan of its batch of one computes
@@ -133,9 +134,9 @@ COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const c
  * set make the latter fail.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, a count that is neither the batch nor 1, a
- * field out of range), COORDCONV_ERR_NOT_FOUND (no such input), COORDCONV_ERR_SHAPE (no image),
- * COORDCONV_ERR_ABI or COORDCONV_ERR_NOMEM. The next run returns COORDCONV_ERR_UNSUPPORTED where a
- * frame has no meaning for a convolution's coordinates.
+ * field out of range or of an axis the input has not), COORDCONV_ERR_NOT_FOUND (no such input),
+ * COORDCONV_ERR_SHAPE (no image), COORDCONV_ERR_ABI or COORDCONV_ERR_NOMEM. The next run returns
+ * COORDCONV_ERR_UNSUPPORTED where a frame has no meaning for a convolution's coordinates.
  */
 COORDCONV_API coordconv_status coordconv_plan_set_frames(coordconv_plan *plan, const char *input,
                                                          int64_t count,

@@ -170,10 +170,11 @@ COORDCONV_API coordconv_status coordconv_tensor_normal(coordconv_tensor *tensor,
 
 /**
  * Fill a float tensor with numbers uniform between low and high, never either of the two before
- * they are rounded to the tensor's type. Otherwise as coordconv_tensor_normal(), whose numbers
- * have nothing to do with these. Since 0.1.
+ * they are rounded, in double and to the tensor's type; where the two are equal, with that number.
+ * Otherwise as coordconv_tensor_normal(), whose numbers have nothing to do with these. Since 0.1.
  *
- * Returns as coordconv_tensor_normal; COORDCONV_ERR_INVALID for low > high.
+ * Returns as coordconv_tensor_normal; COORDCONV_ERR_INVALID for low > high, and where high - low is
+ * not finite in double.
  */
 COORDCONV_API coordconv_status coordconv_tensor_uniform(coordconv_tensor *tensor, double low,
                                                         double high, uint64_t seed,

@@ -269,7 +269,7 @@ static coordconv_status read_places(const struct cconv_log *log, const coordconv
 
     a->place = cconv_place_whole(extent);
     if (status == COORDCONV_OK)
-        status = cconv_place_read(log, WHAT, d->frame, 0, &a->place);
+        status = cconv_place_read(log, WHAT, d->frame, 2, &a->place);
     if (status != COORDCONV_OK)
         return status;
     a->along_y = cconv_axis(&a->grid, &a->place, CCONV_Y);

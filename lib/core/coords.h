@@ -61,6 +61,12 @@ enum {
     CCONV_AXES = 3
 };
 
+/* Whether an axis is one of the 1 of signals, the 2 of images or the 3 of volumes. */
+static inline int cconv_axes_have(int32_t axes, int axis)
+{
+    return axis == CCONV_X || (axis == CCONV_Y ? axes > 1 : axes > 2);
+}
+
 /* A coordconv_frame_desc, likewise, of y, x and z: sample k of an axis stands at sample
  * first + k step of the larger image. What an image does not have is the whole of one sample. */
 struct cconv_place {
@@ -81,10 +87,10 @@ coordconv_status cconv_grid_of(const struct cconv_log *log, const char *what, in
 struct cconv_place cconv_place_whole(const int64_t extent[CCONV_AXES]);
 int cconv_place_same(const struct cconv_place *a, const struct cconv_place *b);
 
-/* *place: the image is the whole, and is changed to what desc says; the z of a desc is refused
- * where has_z is 0. */
+/* *place: the image is the whole, and is changed to what desc says; what it says of an axis that
+ * is not one of so many is refused. */
 coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
-                                  const coordconv_frame_desc *desc, int has_z,
+                                  const coordconv_frame_desc *desc, int32_t axes,
                                   struct cconv_place *place);
 
 /* COORDCONV_SAMPLING_SWAPPED is for y and x. */

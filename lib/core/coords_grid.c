@@ -88,9 +88,9 @@ coordconv_status cconv_grid_of(const struct cconv_log *log, const char *what, in
 {
     const coordconv_status st = cconv_grid_read(log, what, desc, out);
 
-    if (st == COORDCONV_OK && axes == 3 && out->sampling == COORDCONV_SAMPLING_SWAPPED)
-        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: sampling %d swaps two axes, of three",
-                          what, (int)out->sampling);
+    if (st == COORDCONV_OK && axes != 2 && out->sampling == COORDCONV_SAMPLING_SWAPPED)
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: sampling %d swaps two axes, not %d",
+                          what, (int)out->sampling, (int)axes);
     if (st != COORDCONV_OK || (coords & COORDCONV_COORDS_PIXEL) == 0)
         return st;
     if ((out->sampling != COORDCONV_SAMPLING_ALIGNED &&
@@ -121,15 +121,21 @@ int cconv_place_same(const struct cconv_place *a, const struct cconv_place *b)
     return same;
 }
 
-/* What is said of an axis; 0 leaves the whole's step and extent. */
+/* What is said of an axis, nothing unless it is one of so many; 0 leaves the whole's step and
+ * extent. */
 static coordconv_status read_axis(const struct cconv_log *log, const char *what, int axis,
-                                  const struct cconv_place *said, struct cconv_place *place)
+                                  int32_t axes, const struct cconv_place *said,
+                                  struct cconv_place *place)
 {
     static const char names[CCONV_AXES][3][13] = { { "frame y", "frame step_y", "frame height" },
                                                    { "frame x", "frame step_x", "frame width" },
                                                    { "frame z", "frame step_z", "frame depth" } };
     const double first = said->first[axis], step = said->step[axis];
     const int64_t extent = said->extent[axis];
+
+    if (!cconv_axes_have(axes, axis) && (first != 0 || step != 0 || extent != 0))
+        return cconv_fail(log, COORDCONV_ERR_INVALID, "%s: %s where there is none", what,
+                          names[axis][0]);
     coordconv_status status = cconv_check_range(log, what, names[axis][2], extent, 0, INT32_MAX);
 
     if (status == COORDCONV_OK)
@@ -143,7 +149,7 @@ static coordconv_status read_axis(const struct cconv_log *log, const char *what,
 }
 
 coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
-                                  const coordconv_frame_desc *desc, int has_z,
+                                  const coordconv_frame_desc *desc, int32_t axes,
                                   struct cconv_place *place)
 {
     coordconv_frame_desc d = { .struct_size = 0 };
@@ -153,13 +159,11 @@ coordconv_status cconv_place_read(const struct cconv_log *log, const char *what,
     if (desc != NULL)
         status = cconv_desc_read(log, "frame", desc, CCONV_DESC_END(coordconv_frame_desc, width),
                                  sizeof d, &d);
-    if (!has_z && (d.z != 0 || d.step_z != 0 || d.depth != 0))
-        status = cconv_fail(log, COORDCONV_ERR_INVALID, "%s: frame z where there is none", what);
     said = (struct cconv_place){ { d.y, d.x, d.z },
                                  { d.step_y, d.step_x, d.step_z },
                                  { d.height, d.width, d.depth } };
     for (int i = 0; i < CCONV_AXES && status == COORDCONV_OK; i++)
-        status = read_axis(log, what, i, &said, &got);
+        status = read_axis(log, what, i, axes, &said, &got);
     if (status == COORDCONV_OK)
         *place = got;
     return status;

@@ -114,7 +114,7 @@ static coordconv_status read_extents(const coordconv_coords_desc *d, struct ccon
 
     c->axes = d->depth != 0 ? 3 : d->height != 0 ? 2 : 1;
     for (int i = 0; i < CCONV_AXES; i++) {
-        const int missing = i == CCONV_Y ? c->axes < 2 : i == CCONV_Z && c->axes < 3;
+        const int missing = !cconv_axes_have(c->axes, i);
         const coordconv_status status =
             cconv_check_range(NULL, WHAT, names[i], extents[i], !missing, INT32_MAX);
 
@@ -139,7 +139,7 @@ static coordconv_status read_channels(const coordconv_coords_desc *d, struct cco
     status = cconv_grid_of(NULL, WHAT, c->axes, c->coords, d->grid, &c->grid);
     c->place = cconv_place_whole(c->extent);
     if (status == COORDCONV_OK)
-        status = cconv_place_read(NULL, WHAT, d->frame, c->axes == 3, &c->place);
+        status = cconv_place_read(NULL, WHAT, d->frame, c->axes, &c->place);
     return status;
 }
 
@@ -167,7 +167,7 @@ coordconv_status coordconv_coords_write(const coordconv_coords_desc *desc, float
         NULL, WHAT, desc, CCONV_DESC_END(coordconv_coords_desc, frame), sizeof d, &d);
 
     if (status == COORDCONV_OK && dst == NULL)
-        status = fail("dst");
+        status = cconv_fail(NULL, COORDCONV_ERR_INVALID, WHAT ": dst is NULL");
     if (status == COORDCONV_OK)
         status = read_channels(&d, &c);
     if (status != COORDCONV_OK)

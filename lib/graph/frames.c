@@ -78,7 +78,7 @@ static coordconv_status read_frame(const coordconv_plan *plan, const coordconv_f
                           (long long)n, (unsigned)frame->struct_size,
                           (unsigned)frames->struct_size);
     *out = cconv_image_whole(s);
-    return cconv_place_read(plan_log(plan), "plan_set_frames", frame, s->ndim == 5, out);
+    return cconv_place_read(plan_log(plan), "plan_set_frames", frame, s->ndim - 2, out);
 }
 
 static coordconv_status check_frames(const coordconv_plan *plan, const char *name, int64_t count,

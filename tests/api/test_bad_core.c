@@ -393,6 +393,7 @@ static void random_numbers(void **state)
     check_fails(coordconv_tensor_uniform(NULL, 0, 1, 2, 3), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_tensor_uniform(a, 1, 0.5, 2, 3), COORDCONV_ERR_INVALID, "-0.5");
     check_fails(coordconv_tensor_uniform(a, 0, infinity, 2, 3), COORDCONV_ERR_INVALID, "inf");
+    check_fails(coordconv_tensor_uniform(a, -1e308, 1e308, 2, 3), COORDCONV_ERR_INVALID, "inf");
     check_fails(coordconv_tensor_uniform(ints, 0, 1, 2, 3), COORDCONV_ERR_DTYPE, "3");
     for (int i = 0; i < 6; i++) /* a failed call has written nothing */
         assert_true(((const float *)coordconv_tensor_data(a))[i] == 0);

@@ -178,6 +178,8 @@ static void conv1d(void **state)
     };
     static const int64_t shapes[][3] = { { 2, 5, 3 }, { 2, 2, 4 }, { 0, 5, 4 }, { 2, 0, 4 } };
     const int64_t image[4] = { 2, 5, 5, 4 };
+    const coordconv_grid_desc swapped = { .struct_size = sizeof swapped,
+                                          .sampling = COORDCONV_SAMPLING_SWAPPED };
     coordconv_conv1d_desc d = good;
     coordconv_layer *layer = NULL, *other = NULL;
     int64_t extents[4];
@@ -185,6 +187,10 @@ static void conv1d(void **state)
 
     bad_fields(make_conv1d, &good, sizeof good, fields, COUNT(fields));
     bad_struct_size(make_conv1d, &good, sizeof good, unmake_layer);
+    d.grid = &swapped;
+    check_refused(coordconv_layer, coordconv_conv1d_new(context, &d, &out), COORDCONV_ERR_INVALID,
+                  "swaps two axes");
+    d.grid = NULL;
     d.coords = COORDCONV_COORDS_X;
     d.groups = 2;
     check_refused(coordconv_layer, coordconv_conv1d_new(context, &d, &out),

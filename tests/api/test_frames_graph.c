@@ -447,6 +447,42 @@ static void frames_go_through_upsampling(void **state)
     check_upsampling(images[1], (const int32_t[]){ 3, 2 }, 1, &line);
 }
 
+/* Behind a norm pixels are where they were. */
+static void frames_go_through_group_norms(void **state)
+{
+    enum {
+        H1 = 5,
+        W1 = 7
+    };
+    const coordconv_group_norm_desc desc = { .struct_size = sizeof desc,
+                                             .channels = 2,
+                                             .groups = 2 };
+    const coordconv_frame_desc frame = frame_of(4, 11, 23, 31);
+    const int64_t shape[4] = { 1, H1, W1, 2 };
+    coordconv_tensor *x = test_tensor(context, 4, shape, 9);
+    coordconv_layer *norm = NULL;
+    coordconv_model *m = NULL;
+    coordconv_plan *plan = NULL;
+    (void)state;
+
+    check_ok(coordconv_group_norm_new(context, &desc, &norm));
+    check_ok(coordconv_model_new(context, &m));
+    const coordconv_value input = coordconv_model_input(m, "x", TEST_REAL, 4, shape);
+    coordconv_model_output(m, "y", places(m, coordconv_model_apply(m, norm, input)));
+    check_ok(coordconv_plan_new(m, NULL, &plan));
+    check_ok(coordconv_plan_set_frames(plan, "x", 1, &frame));
+    coordconv_tensor *y = run_once(plan, x);
+    for (int p = 0; p < H1 * W1; p++) {
+        assert_true(test_values(y)[2 * p] == (test_real)(4 + p / W1));
+        assert_true(test_values(y)[2 * p + 1] == (test_real)(11 + p % W1));
+    }
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(y);
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+    coordconv_layer_unref(norm);
+}
+
 /* A part of a signal, in pixels, has the bits of the whole signal. */
 static coordconv_tensor *run_signal(int64_t length, const coordconv_frame_desc *frame,
                                     coordconv_tensor *x)
@@ -603,7 +639,7 @@ static void frames_end(void **state)
 
 static void misuse(void **state)
 {
-    const int64_t shape[4] = { -1, 8, 6, 2 }, vector[2] = { -1, 3 };
+    const int64_t shape[4] = { -1, 8, 6, 2 }, vector[2] = { -1, 3 }, line[3] = { -1, 7, 2 };
     const coordconv_plan_desc desc = { .struct_size = sizeof desc, .batch = 3 };
     coordconv_frame_desc f[3] = { frame_of(1, 2, 50, 60), frame_of(1, 2, 50, 60),
                                   frame_of(1, 2, 50, 60) };
@@ -614,6 +650,7 @@ static void misuse(void **state)
     check_ok(coordconv_model_new(context, &m));
     coordconv_model_output(m, "y", coordconv_model_input(m, "x", TEST_REAL, 4, shape));
     coordconv_model_output(m, "w", coordconv_model_input(m, "v", TEST_REAL, 2, vector));
+    coordconv_model_output(m, "t", coordconv_model_input(m, "s", TEST_REAL, 3, line));
     check_ok(coordconv_plan_new(m, &desc, &plan));
     check_fails(coordconv_plan_set_frames(NULL, "x", 3, f), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_plan_set_frames(plan, NULL, 3, f), COORDCONV_ERR_INVALID, "NULL");
@@ -635,7 +672,11 @@ static void misuse(void **state)
     f[2].step_x = 1e300;
     check_fails(coordconv_plan_set_frames(plan, "x", 3, f), COORDCONV_ERR_INVALID, "1e+300");
     f[2].step_x = 0;
+    check_fails(coordconv_plan_set_frames(plan, "s", 3, f), COORDCONV_ERR_INVALID, "frame y");
     check_ok(coordconv_plan_set_frames(plan, "x", 3, f));
+    f[2].step_z = 1;
+    check_fails(coordconv_plan_set_frames(plan, "x", 3, f), COORDCONV_ERR_INVALID, "frame z");
+    f[2].step_z = 0;
     check_ok(coordconv_plan_set_frames(plan, "x", 1, f));
     check_ok(coordconv_plan_set_frames(plan, "x", 0, NULL));
     coordconv_plan_unref(plan);
@@ -677,6 +718,7 @@ int main(void)
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(frames_go_through_operations),
         cmocka_unit_test(frames_go_through_upsampling),
+        cmocka_unit_test(frames_go_through_group_norms),
         cmocka_unit_test(signals),
         cmocka_unit_test(frames_end),
         cmocka_unit_test(misuse),

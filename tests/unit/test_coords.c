@@ -447,7 +447,7 @@ static struct cconv_place place_of(const coordconv_frame_desc *frame, int64_t he
     const int64_t extent[CCONV_AXES] = { height, width, 1 };
     struct cconv_place place = cconv_place_whole(extent);
 
-    check_ok(cconv_place_read(NULL, "test", frame, 0, &place));
+    check_ok(cconv_place_read(NULL, "test", frame, 2, &place));
     return place;
 }
 
@@ -614,7 +614,7 @@ static void bad_grids_and_frames_are_refused(void **state)
     coordconv_convention_desc d = { .struct_size = sizeof d };
     struct cconv_grid grid = { .low = 42 };
     struct cconv_place place = { .first = { 42 } };
-    int has_z = 0;
+    int32_t axes = 2;
     (void)state;
 
 #define REFUSED(type, read, from, field, bad, text)                                                \
@@ -627,7 +627,7 @@ static void bad_grids_and_frames_are_refused(void **state)
     REFUSED(coordconv_grid_desc, cconv_grid_read(NULL, "grid", &desc, &grid), good, field, bad,    \
             text)
 #define BAD_FRAME(field, bad, text)                                                                \
-    REFUSED(coordconv_frame_desc, cconv_place_read(NULL, "frame", &desc, has_z, &place), whole,    \
+    REFUSED(coordconv_frame_desc, cconv_place_read(NULL, "frame", &desc, axes, &place), whole,     \
             field, bad, text)
     BAD_GRID(sampling, 5, "sampling is 5");
     BAD_GRID(sampling, -1, "sampling is -1");
@@ -647,7 +647,13 @@ static void bad_grids_and_frames_are_refused(void **state)
     BAD_FRAME(z, 1, "frame z");
     BAD_FRAME(step_z, 1, "frame z");
     BAD_FRAME(depth, 1, "frame z");
-    has_z = 1;
+    axes = 1;
+    BAD_FRAME(y, 1, "frame y where");
+    BAD_FRAME(step_y, 1, "frame y where");
+    BAD_FRAME(height, 1, "frame y where");
+    BAD_FRAME(depth, 1, "frame z where");
+    BAD_FRAME(x, NAN, "frame x is nan");
+    axes = 3;
     BAD_FRAME(z, -3e9, "frame z is -3e+09");
     BAD_FRAME(step_z, NAN, "step_z is nan");
     BAD_FRAME(depth, -1, "depth is -1");
@@ -656,7 +662,7 @@ static void bad_grids_and_frames_are_refused(void **state)
     const coordconv_frame_desc flat = { .struct_size = offsetof(coordconv_frame_desc, z),
                                         .y = 5,
                                         .z = 9 };
-    check_ok(cconv_place_read(NULL, "frame", &flat, 1, &place));
+    check_ok(cconv_place_read(NULL, "frame", &flat, 3, &place));
     assert_true(place.first[CCONV_Y] == 5 && place.first[CCONV_Z] == 0);
 
     check_fails(coordconv_convention("SOLO", &d), COORDCONV_ERR_NOT_FOUND, "\"SOLO\"");
