@@ -157,12 +157,11 @@ enum {
 
 /** How an image is made larger. */
 typedef struct coordconv_upsample2d_desc {
-    uint32_t struct_size; /* sizeof the struct */
-    int32_t factor[2];    /* of rows, of columns, 1 .. 1024; no default */
-    int32_t mode;         /* COORDCONV_UPSAMPLE_*; default nearest */
-    int32_t
-        align_corners; /* bilinear: 1: the corners' pixels lie on each other; default 0: edges */
-    uint32_t reserved; /* 0 */
+    uint32_t struct_size;  /* sizeof the struct */
+    int32_t factor[2];     /* of rows, of columns, 1 .. 1024; no default */
+    int32_t mode;          /* COORDCONV_UPSAMPLE_*; default nearest */
+    int32_t align_corners; /* bilinear; 1: corner pixels lie on each other; default 0: edges do */
+    uint32_t reserved;     /* 0 */
 } coordconv_upsample2d_desc;
 
 /**
