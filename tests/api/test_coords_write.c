@@ -272,8 +272,8 @@ static void bad_arguments_are_refused(void **state)
         change;                                                                                    \
         memset(dst, 0x5a, sizeof dst);                                                             \
         check_fails(coordconv_coords_write(&d, dst), COORDCONV_ERR_##status, text);                \
-        for (size_t i = 0; i < sizeof dst; i++)                                                    \
-            assert_int_equal(((const unsigned char *)dst)[i], 0x5a);                               \
+        for (size_t byte = 0; byte < sizeof dst; byte++)                                           \
+            assert_int_equal(((const unsigned char *)dst)[byte], 0x5a);                            \
     } while (0)
 #define LINE                                                                                       \
     d.coords = COORDCONV_COORDS_X;                                                                 \

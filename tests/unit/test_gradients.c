@@ -52,7 +52,7 @@ static coordconv_frame_desc draw_frame(uint64_t *state)
                                    .width = 30 + pick(state, 9) };
 }
 
-/* A frame for each image, or volume, of the first input. */
+/* A frame for each signal, image or volume of the first input. */
 static void draw_frames(struct net *net, int32_t ndim, int64_t count, uint64_t seed)
 {
     uint64_t state = seed;
@@ -63,6 +63,10 @@ static void draw_frames(struct net *net, int32_t ndim, int64_t count, uint64_t s
         coordconv_frame_desc *f = &net->frames[i];
 
         *f = draw_frame(&state);
+        if (ndim < 4) {
+            f->y = f->step_y = 0;
+            f->height = 0;
+        }
         if (ndim < 5)
             continue;
         f->z = 0.25 * pick(&state, 9);
