@@ -17,7 +17,7 @@ ENTRIES = ("meson.build meson_options.txt README.md COPYING include lib tests ex
 FLOORS = {"base": 0, "kernels": 1, "core": 2, "ops": 3, "graph": 4, "train": 5, "io": 5,
           "analytic": 5}
 MAX_LINES = 800
-BINARY = (".npy", ".png", ".safetensors")
+DATA = (".json", ".npy", ".png", ".safetensors")  # have no comments
 CORPUS = "tests/fuzz/corpus/"  # files as they must be, to the byte
 tree = sys.argv[1]
 
@@ -97,7 +97,7 @@ def examples_use_the_public_headers_alone():
 def every_file_names_its_licence():
     complaints = []
     for path in files():
-        if path == "COPYING" or path.endswith(BINARY) or path.startswith(CORPUS):
+        if path == "COPYING" or path.endswith(DATA) or path.startswith(CORPUS):
             continue
         head = "\n".join(read(path).splitlines()[:3])
         if "SPDX-License-Identifier: BSD-2-Clause" not in head:

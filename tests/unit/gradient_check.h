@@ -19,8 +19,12 @@
 /* Largest error over an array in units of the tolerance: 1 or less is right. */
 double check_error(const double *gradient, const double *difference, int64_t count, double loss);
 
-/* Fail, naming what was checked, unless an error is 1 or less. */
-void check_gradient(const char *subject, double error);
+/* What is being checked, for the message of a failure; and a setup that forgets it. */
+extern char subject[256];
+int clear_subject(void **state);
+
+/* Fail, naming the subject, unless an error is 1 or less. */
+void check_gradient(double error);
 
 /* ---- a layer by itself ---- */
 

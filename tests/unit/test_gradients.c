@@ -11,13 +11,7 @@
 #include <string.h>
 
 #include "core/context.h"
-
-static coordconv_context *context;
-
-/* What is being checked, for the message of a failure. */
-static char subject[256];
-
-#define check_right(error) check_gradient(subject, error)
+#include "fixture.h"
 
 /* ---- layers ---- */
 
@@ -86,7 +80,7 @@ static void check_framed(coordconv_layer *layer, int32_t ndim, const int64_t *sh
     draw_frames(&net, ndim, shape[0], seed);
     coordconv_layer_ref(layer);
     const coordconv_value framed = net_apply(&net, layer, net_input(&net, ndim, shape));
-    check_right(net_check(&net, net_sum(&net, framed)));
+    check_gradient(net_check(&net, net_sum(&net, framed)));
 }
 
 /* Both ways: by itself and in a model, there of images with frames too. Volumes have an activation,
@@ -96,12 +90,12 @@ static void check_both(coordconv_layer *layer, int32_t ndim, const int64_t *shap
     struct net net;
 
     test_fill_layer(layer, seed);
-    check_right(check_layer(context, layer, ndim, shape, seed + 10));
+    check_gradient(check_layer(context, layer, ndim, shape, seed + 10));
     net_begin(&net, context, seed + 20);
     const coordconv_value x = net_input(&net, ndim, shape);
     coordconv_layer_ref(layer);
     const coordconv_value y = net_apply(&net, layer, x);
-    check_right(net_check(
+    check_gradient(net_check(
         &net, net_sum(&net, ndim == 5 ? coordconv_model_leaky_relu(net.model, y, 0.3) : y)));
     if (coordconv_layer_coords(layer) != 0)
         check_framed(layer, ndim, shape, seed);
@@ -289,7 +283,7 @@ static void group_norm(void **state)
     coordconv_value y = net_apply(&net, plain_conv(6, 4, 3, 0), net_input(&net, 4, image));
     y = coordconv_model_leaky_relu(net.model, net_apply(&net, new_group_norm(context, 4, 2), y),
                                    0.2);
-    check_right(net_check(&net, net_sum(&net, y)));
+    check_gradient(net_check(&net, net_sum(&net, y)));
 }
 
 /* ---- graphs ---- */
@@ -307,7 +301,7 @@ static void value_used_twice(void **state)
     coordconv_model_output(net.model, "before", y);
     y = coordconv_model_add(net.model, coordconv_model_tanh(net.model, y), relu);
     y = coordconv_model_add(net.model, y, coordconv_model_sigmoid(net.model, relu));
-    check_right(net_check(&net, net_sum(&net, y)));
+    check_gradient(net_check(&net, net_sum(&net, y)));
 }
 
 static void shared_layer(void **state)
@@ -327,7 +321,7 @@ static void shared_layer(void **state)
             net.model,
             coordconv_model_apply(net.model, norm, coordconv_model_apply(net.model, conv, y)));
     assert_int_equal(coordconv_model_layer_count(net.model), 2);
-    check_right(net_check(&net, net_sum(&net, y)));
+    check_gradient(net_check(&net, net_sum(&net, y)));
     coordconv_layer_unref(conv);
     coordconv_layer_unref(norm);
 }
@@ -345,7 +339,7 @@ static void shared_layer_of_two_sizes(void **state)
     coordconv_value a = net_input(&net, 4, large), b = net_input(&net, 4, small);
     a = coordconv_model_global_avg_pool(net.model, coordconv_model_apply(net.model, conv, a));
     b = coordconv_model_global_avg_pool(net.model, coordconv_model_apply(net.model, conv, b));
-    check_right(net_check(&net, net_sum(&net, coordconv_model_multiply(net.model, a, b))));
+    check_gradient(net_check(&net, net_sum(&net, coordconv_model_multiply(net.model, a, b))));
     coordconv_layer_unref(conv);
 }
 
@@ -365,7 +359,7 @@ static void residual_net(void **state)
     }
     x = coordconv_model_flatten(net.model, coordconv_model_global_max_pool(net.model, x), 1);
     x = net_apply(&net, new_linear(context, 3, 4, 0), x);
-    check_right(net_check(
+    check_gradient(net_check(
         &net, coordconv_model_softmax_cross_entropy(net.model, x, net_labels(&net, 2, 4))));
 }
 
@@ -391,7 +385,7 @@ static void hourglass_net(void **state)
     parts[1] = coordconv_model_relu(net.model, net_apply(&net, new_transpose(&up), parts[1]));
     coordconv_value y = coordconv_model_concat(net.model, 2, parts, 3);
     y = net_apply(&net, plain_conv(7, 1, 1, COORDCONV_COORDS_XY), y);
-    check_right(net_check(
+    check_gradient(net_check(
         &net, coordconv_model_sigmoid_cross_entropy(
                   net.model, y, net_target(&net, 4, (const int64_t[]){ 2, 4, 6, 1 }, 0))));
 }
@@ -523,7 +517,7 @@ static void frames_in_chains(void **state)
     y = net_apply(&net, plain_conv(2, 3, 1, xyr), y);
     y = coordconv_model_tanh(net.model, y);
     y = net_apply(&net, plain_conv(3, 2, 1, COORDCONV_COORDS_Y), y);
-    check_right(net_check(&net, net_sum(&net, y)));
+    check_gradient(net_check(&net, net_sum(&net, y)));
 }
 
 /* The same of the whole machinery: the target of mse is an input like any other to the
@@ -540,27 +534,6 @@ static void missing_gradients_are_seen(void **state)
     /* y is on both sides: half of the true gradient runs through the target and is missing. */
     assert_true(net_check(&net, coordconv_model_mse(net.model, coordconv_model_tanh(net.model, y),
                                                     y)) > 1.0);
-}
-
-static int clear_subject(void **state)
-{
-    (void)state;
-    subject[0] = '\0';
-    return 0;
-}
-
-static int start(void **state)
-{
-    (void)state;
-    context = test_context(1, NULL, NULL);
-    return context == NULL;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    return 0;
 }
 
 int main(void)

@@ -5,13 +5,9 @@
  * Linked against the sources built with CCONV_DOUBLE.
  */
 #include "gradient_check.h"
+#include "fixture.h"
 
 #include <stdio.h>
-
-static coordconv_context *context;
-
-/* What is being checked, for the message of a failure. */
-static char subject[256];
 
 /* ---- operations of one value ---- */
 
@@ -176,7 +172,7 @@ static void operations(void **state)
             coordconv_value x = net_input(&net, 4, shape);
             if (computed)
                 x = net_apply(&net, new_plain_conv(context, 2, 2, 3, 0), x);
-            check_gradient(subject, net_check(&net, net_sum(&net, ops[i].apply(net.model, x))));
+            check_gradient(net_check(&net, net_sum(&net, ops[i].apply(net.model, x))));
         }
     }
 }
@@ -189,23 +185,20 @@ static void operations_of_several_values(void **state)
 
     net_begin(&net, context, 200);
     coordconv_value a = net_input(&net, 4, shape), b = net_input(&net, 4, shape);
-    check_gradient(subject, net_check(&net, net_sum(&net, coordconv_model_add(net.model, a, b))));
+    check_gradient(net_check(&net, net_sum(&net, coordconv_model_add(net.model, a, b))));
 
     net_begin(&net, context, 201);
     a = net_input(&net, 4, shape), b = net_input(&net, 4, shape);
-    check_gradient(subject,
-                   net_check(&net, net_sum(&net, coordconv_model_multiply(net.model, a, b))));
+    check_gradient(net_check(&net, net_sum(&net, coordconv_model_multiply(net.model, a, b))));
 
     net_begin(&net, context, 202);
     coordconv_value parts[3] = { net_input(&net, 4, shape), net_input(&net, 4, wide), 0 };
     parts[2] = parts[0];
-    check_gradient(subject,
-                   net_check(&net, net_sum(&net, coordconv_model_concat(net.model, 3, parts, 3))));
+    check_gradient(net_check(&net, net_sum(&net, coordconv_model_concat(net.model, 3, parts, 3))));
 
     net_begin(&net, context, 203);
     parts[0] = net_input(&net, 4, shape), parts[1] = net_input(&net, 4, high);
-    check_gradient(subject,
-                   net_check(&net, net_sum(&net, coordconv_model_concat(net.model, 2, parts, 1))));
+    check_gradient(net_check(&net, net_sum(&net, coordconv_model_concat(net.model, 2, parts, 1))));
 }
 
 /* ---- losses ---- */
@@ -219,27 +212,27 @@ static void losses(void **state)
     net_begin(&net, context, 300);
     coordconv_value x = net_input(&net, 4, image);
     check_gradient(
-        subject, net_check(&net, coordconv_model_mse(net.model, x, net_target(&net, 4, image, 0))));
+        net_check(&net, coordconv_model_mse(net.model, x, net_target(&net, 4, image, 0))));
 
     net_begin(&net, context, 301);
     x = net_input(&net, 2, flat);
-    check_gradient(subject, net_check(&net, coordconv_model_softmax_cross_entropy(
-                                                net.model, x, net_labels(&net, 4, 5))));
+    check_gradient(net_check(
+        &net, coordconv_model_softmax_cross_entropy(net.model, x, net_labels(&net, 4, 5))));
 
     net_begin(&net, context, 302);
     x = net_input(&net, 4, image);
-    check_gradient(subject, net_check(&net, coordconv_model_softmax_cross_entropy(
-                                                net.model, x, net_labels(&net, 3, 16))));
+    check_gradient(net_check(
+        &net, coordconv_model_softmax_cross_entropy(net.model, x, net_labels(&net, 3, 16))));
 
     net_begin(&net, context, 303);
     x = net_input(&net, 4, image);
-    check_gradient(subject, net_check(&net, coordconv_model_softmax_cross_entropy(
-                                                net.model, x, net_target(&net, 4, image, 1))));
+    check_gradient(net_check(
+        &net, coordconv_model_softmax_cross_entropy(net.model, x, net_target(&net, 4, image, 1))));
 
     net_begin(&net, context, 304);
     x = net_input(&net, 4, image);
-    check_gradient(subject, net_check(&net, coordconv_model_sigmoid_cross_entropy(
-                                                net.model, x, net_target(&net, 4, image, 0))));
+    check_gradient(net_check(
+        &net, coordconv_model_sigmoid_cross_entropy(net.model, x, net_target(&net, 4, image, 0))));
 }
 
 /* Every kind, weighted and not, averaged and summed; targets are in (0, 1), x around them. */
@@ -265,7 +258,7 @@ static void described_losses(void **state)
         const coordconv_value target = net_target(&net, 4, image, softmax);
         if (desc.weighted)
             desc.weight = net_target(&net, softmax ? 1 : 4, softmax ? batch : image, 0);
-        check_gradient(subject, net_check(&net, coordconv_model_loss(net.model, x, target, &desc)));
+        check_gradient(net_check(&net, coordconv_model_loss(net.model, x, target, &desc)));
     }
 }
 
@@ -290,7 +283,7 @@ static void losses_by_labels(void **state)
         *(int32_t *)coordconv_tensor_data(net.input[1].tensor) = -1;
         if (desc.weighted)
             desc.weight = net_target(&net, 1, batch, 0);
-        check_gradient(subject, net_check(&net, coordconv_model_loss(net.model, x, labels, &desc)));
+        check_gradient(net_check(&net, coordconv_model_loss(net.model, x, labels, &desc)));
     }
 }
 
@@ -308,9 +301,8 @@ static void weighted_losses(void **state)
     const coordconv_value b =
         coordconv_model_softmax_cross_entropy(net.model, y, net_labels(&net, 2, 12));
     coordconv_model_output(net.model, "part", b);
-    check_gradient(subject,
-                   net_check(&net, coordconv_model_add(net.model, a,
-                                                       coordconv_model_scale(net.model, b, 0.3))));
+    check_gradient(net_check(
+        &net, coordconv_model_add(net.model, a, coordconv_model_scale(net.model, b, 0.3))));
 }
 
 /* Reparameterised as a variational autoencoder is: both get gradients by two ways. */
@@ -322,11 +314,11 @@ static void gaussian_kl(void **state)
 
     net_begin(&net, context, 320);
     coordconv_value m = net_input(&net, 4, image), v = net_input(&net, 4, image);
-    check_gradient(subject, net_check(&net, coordconv_model_gaussian_kl(net.model, m, v)));
+    check_gradient(net_check(&net, coordconv_model_gaussian_kl(net.model, m, v)));
 
     net_begin(&net, context, 321);
     m = net_input(&net, 2, shape);
-    check_gradient(subject, net_check(&net, coordconv_model_gaussian_kl(net.model, m, m)));
+    check_gradient(net_check(&net, coordconv_model_gaussian_kl(net.model, m, m)));
 
     net_begin(&net, context, 322);
     const coordconv_value h = net_input(&net, 2, shape), noise = net_target(&net, 2, shape, 0);
@@ -335,28 +327,7 @@ static void gaussian_kl(void **state)
     coordconv_value z = coordconv_model_exp(net.model, coordconv_model_scale(net.model, v, 0.5));
     z = coordconv_model_add(net.model, m, coordconv_model_multiply(net.model, z, noise));
     const coordconv_value kl = coordconv_model_gaussian_kl(net.model, m, v);
-    check_gradient(subject, net_check(&net, coordconv_model_add(net.model, net_sum(&net, z), kl)));
-}
-
-static int clear_subject(void **state)
-{
-    (void)state;
-    subject[0] = '\0';
-    return 0;
-}
-
-static int start(void **state)
-{
-    (void)state;
-    context = test_context(1, NULL, NULL);
-    return context == NULL;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    coordconv_context_unref(context);
-    return 0;
+    check_gradient(net_check(&net, coordconv_model_add(net.model, net_sum(&net, z), kl)));
 }
 
 int main(void)
