@@ -34,8 +34,6 @@ enum {
 static const double noise = 0.5; /* deviation; an image runs from -1 to 1 */
 static const double discriminator_rate = 2e-4;
 
-static long judged_images = JUDGED_IMAGES; /* --images */
-
 enum variant {
     CONV,
     COORDCONV,
@@ -322,14 +320,6 @@ int main(int argc, char **argv)
         "red-data-entropy", "blue-coverage",  "red-coverage",
         "blue-divergence",  "red-divergence", NULL,
     };
-    const struct option option = { "images",
-                                   OPTION_WHOLE,
-                                   &judged_images,
-                                   NULL,
-                                   1,
-                                   10000,
-                                   "N",
-                                   "how many images to judge a net by (2000)" };
     const struct experiment experiment = {
         .name = "gan",
         .about = "Generative adversarial networks of Sort-of-Clevr images, with transposed\n"
@@ -341,7 +331,7 @@ int main(int argc, char **argv)
         .metrics = metrics,
         .seeds = 3,
         .quick_seeds = 1,
-        .options = &option,
+        .options = judge_options,
         .option_count = 1,
         .budget = 1200,
         .run = run_one,

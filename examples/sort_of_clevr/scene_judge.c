@@ -6,6 +6,11 @@
 
 #include <stdio.h>
 
+long judged_images = JUDGED_IMAGES;
+
+const struct option judge_options[1] = { { "images", OPTION_WHOLE, &judged_images, NULL, 1, 10000,
+                                           "N", "how many images to judge a net by (2000)" } };
+
 /* Real images nobody trained on: for comparison, and those that stand for a perfect painter. */
 enum {
     FIRST_REFERENCE = TRAIN_IMAGES + 10000,

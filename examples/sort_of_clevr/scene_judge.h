@@ -18,6 +18,10 @@ enum {
     STUDIO_BETWEEN = 7 /* images strictly between two codes */
 };
 
+/* Options of both programs: --images, how many to judge a net by. */
+extern long judged_images;
+extern const struct option judge_options[1];
+
 struct studio {
     coordconv_plan *plan;
     coordconv_tensor *code, *image;

@@ -22,8 +22,6 @@ enum {
     FIRST_TEST_NOISE = 1 << 29 /* streams: those below are of training steps */
 };
 
-static long judged_images = JUDGED_IMAGES; /* --images */
-
 enum variant {
     CONV,
     CONV_LONG,
@@ -382,14 +380,6 @@ int main(int argc, char **argv)
         "between-two",  "between-whole",   "between-specks", "blue-coverage",
         "red-coverage", "blue-divergence", "red-divergence", NULL
     };
-    const struct option option = { "images",
-                                   OPTION_WHOLE,
-                                   &judged_images,
-                                   NULL,
-                                   1,
-                                   10000,
-                                   "N",
-                                   "how many images to judge a net by (2000)" };
     const struct experiment experiment = {
         .name = "vae",
         .about = "Variational autoencoders of Sort-of-Clevr images, with convolutions and with "
@@ -401,7 +391,7 @@ int main(int argc, char **argv)
         .metrics = metrics,
         .seeds = 5,
         .quick_seeds = 2,
-        .options = &option,
+        .options = judge_options,
         .option_count = 1,
         .budget = 900,
         .run = run_one,
