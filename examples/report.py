@@ -10,7 +10,7 @@ In a page a table stands between <!-- results: PROGRAM KIND [WORD...] --> and <!
   PROGRAM table METRIC...   a line a case: mean (standard deviation) [95 % interval]; with words
                             in="CONDITION" the cases of those conditions
   PROGRAM pivot METRIC      a line a variant, a column a condition; in="CONDITION" chooses columns
-  PROGRAM tests             the paired tests between variants
+  PROGRAM tests             the paired tests between variants; in="CONDITION" chooses some
   PROGRAM cost              operations of training and processor time
   resnet50 nets             sizes and times
   all about                 every program's command, date and time, and the sum
@@ -115,10 +115,11 @@ def pivot(document, words):
             markdown([metric] + columns, rows))
 
 
-def tests(document):
+def tests(document, words):
+    _, wanted = choose(words)
     rows = [[c["condition"], c["metric"], f"{c['variant']} - {c['against']}", number(c["mean"]),
              f"{number(c['low'])} .. {number(c['high'])}", number(c["p"]), str(c["seeds"])]
-            for c in document["comparisons"]]
+            for c in document["comparisons"] if not wanted or c["condition"] in wanted]
     head = ["condition", "metric", "difference", "mean", "95 % interval", "p", "seeds"]
     if not any(row[0] for row in rows):
         head, rows = head[1:], [row[1:] for row in rows]
@@ -181,7 +182,8 @@ def block(results, words):
     if program not in results:
         return "Not run.\n"
     kinds = {"table": lambda: table(results[program], rest),
-             "pivot": lambda: pivot(results[program], rest), "tests": lambda: tests(results[program]),
+             "pivot": lambda: pivot(results[program], rest),
+             "tests": lambda: tests(results[program], rest),
              "about": lambda: about(results[program]), "cost": lambda: cost(results[program]),
              "nets": lambda: nets(results[program])}
     return kinds[kind]()
