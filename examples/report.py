@@ -132,7 +132,7 @@ def seconds_of(document):
 
 def command_of(document):
     words = [w for w in document["command"][1:] if w != "--resume"]
-    for option in ("--out", "--json", "--threads", "--mnist"):
+    for option in ("--out", "--json", "--mnist"):
         if option in words:
             at = words.index(option)
             words[at:at + 2] = ["--mnist DIR"] if option == "--mnist" else []
@@ -161,10 +161,9 @@ def about_all(results):
     rows = [[d["program"], f"`{command_of(d)}`", d["date"][:10], str(len(d["runs"])),
              minutes(seconds_of(d))] for d in documents]
     machines = ", ".join(dict.fromkeys(d["machine"] for d in documents))
-    return (f"On {machines}; the times are those of the runs, training and judging, of programs "
-            "that ran side by side on one thread each.\n\n" +
+    return (f"On {machines}; the times are those of the runs, training and judging.\n\n" +
             markdown(["program", "command", "date", "runs", "time"], rows) +
-            f"\nTogether {minutes(sum(map(seconds_of, documents)))} of one thread.\n")
+            f"\nTogether {minutes(sum(map(seconds_of, documents)))}.\n")
 
 
 def nets(lines):
