@@ -33,20 +33,32 @@ struct part {
     size_t volume, out_slice; /* elements */
     size_t plane;             /* of the kernel */
     size_t weight_o;          /* elements between output channels of the layer's weights */
-    size_t together;          /* slices of the output in one pass */
+    size_t slices;            /* of the output, in order, that no pass goes beyond */
+    size_t together;          /* of these in one pass */
     int direct;               /* slices are stacks */
     /* Bytes of a run's stacks, of the weights they meet, of a volume and of its outputs. */
     size_t stack_bytes, weight_bytes, volume_bytes, output_bytes;
 };
 
-/* Some of the output's slices, which lie in one volume. */
+/* Some of the output's slices, counted through all volumes; the first of them is in volume n. */
 struct run {
-    size_t n, first, count;
+    size_t at, count;
+    size_t n, first;
 };
 
 static size_t real_bytes(size_t elements)
 {
     return cconv_size_align(cconv_size_mul(elements, sizeof(cconv_real)));
+}
+
+/* Passes of so many slices at most. */
+static void cut(struct part *p, size_t slices)
+{
+    const size_t stack = cconv_stack_elements(&p->stack);
+
+    p->slices = slices;
+    p->together = CCONV_MAX(CCONV_MIN(p->direct ? slices : STACKED / stack, slices), 1);
+    p->stack_bytes = p->direct ? 0 : real_bytes(cconv_size_mul(p->together, stack));
 }
 
 static void set_part(const struct cconv_app *app, int coords, struct part *p)
@@ -76,13 +88,17 @@ static void set_part(const struct cconv_app *app, int coords, struct part *p)
     p->corr.weight_s = s->channels * taps * p->plane;
     p->volume = cconv_size_mul(coords ? g.coord_image : g.in_image, s->depth);
     p->direct = taps == 1 && s->stride == 1 && s->pad == 0 && s->depth == p->out_depth;
-    p->together = p->direct ? p->out_depth : STACKED / cconv_stack_elements(s);
-    p->together = CCONV_MAX(CCONV_MIN(p->together, p->out_depth), 1);
-    p->stack_bytes =
-        p->direct ? 0 : real_bytes(cconv_size_mul(p->together, cconv_stack_elements(s)));
+    cut(p, p->out_depth);
     p->weight_bytes = real_bytes(cconv_size_mul(p->corr.small_c, p->corr.weight_s));
     p->volume_bytes = real_bytes(p->volume);
     p->output_bytes = real_bytes(cconv_size_mul(p->out_depth, p->out_slice));
+}
+
+/* The gradient of the weights is a sum over all slices: its passes may go on from one volume to
+ * the next. */
+static void cut_batch(const struct cconv_app *app, struct part *p)
+{
+    cut(p, (size_t)app->in[0].dim[0] * p->out_depth);
 }
 
 static size_t coord_weights(const struct cconv_app *app)
@@ -93,18 +109,16 @@ static size_t coord_weights(const struct cconv_app *app)
 /* From run to run, until there is none; begin with zeros. The batch of p->corr is the run's. */
 static int next_run(struct part *p, size_t batch, struct run *r)
 {
-    r->first += r->count;
-    if (r->first == p->out_depth) {
-        r->first = 0;
-        r->n++;
-    }
-    r->count = p->corr.batch = CCONV_MIN(p->together, p->out_depth - r->first);
+    r->at += r->count;
+    r->n = r->at / p->out_depth;
+    r->first = r->at % p->out_depth;
+    r->count = p->corr.batch = CCONV_MIN(p->together, p->slices - r->at % p->slices);
     return r->n < batch;
 }
 
 static size_t output_at(const struct part *p, const struct run *r)
 {
-    return (r->n * p->out_depth + r->first) * p->out_slice;
+    return r->at * p->out_slice;
 }
 
 /* ---- stacks ---- */
@@ -114,11 +128,19 @@ static const cconv_real *stacked(coordconv_context *context, const struct part *
                                  const struct run *r, const cconv_real *x, void *room)
 {
     const cconv_real *volume = x + r->n * p->volume;
+    cconv_real *stacks = room;
+    size_t first = r->first;
 
     if (p->direct)
         return volume;
-    cconv_stack_move(context, &p->stack, r->first, r->count, (cconv_real *)(uintptr_t)volume, room,
-                     0);
+    for (size_t left = r->count, count; left > 0; left -= count) {
+        count = CCONV_MIN(left, p->out_depth - first);
+        cconv_stack_move(context, &p->stack, first, count, (cconv_real *)(uintptr_t)volume, stacks,
+                         0);
+        stacks += count * cconv_stack_elements(&p->stack);
+        volume += p->volume;
+        first = 0;
+    }
     return room;
 }
 
@@ -172,8 +194,8 @@ static size_t scratch_bytes(const struct cconv_app *app, const struct part *p, s
 
     c.batch = p->together;
     most = bytes(app->context, &c);
-    if (p->out_depth % p->together != 0) {
-        c.batch = p->out_depth % p->together;
+    if (p->slices % p->together != 0) {
+        c.batch = p->slices % p->together;
         most = CCONV_MAX(most, bytes(app->context, &c));
     }
     return cconv_size_add(p->stack_bytes, most);
@@ -223,7 +245,7 @@ static void weight_gradient(const struct cconv_app *app, struct part *p, size_t 
 
     scratch += p->weight_bytes;
     for (struct run r = { 0 }; next_run(p, batch, &r);) {
-        const int is_first = !add && r.n == 0 && r.first == 0;
+        const int is_first = !add && r.at == 0;
 
         cconv_corr_grad(app->context, &p->corr, dy + output_at(p, &r),
                         stacked(app->context, p, &r, x, scratch), turned, scratch + p->stack_bytes);
@@ -288,9 +310,11 @@ static void space(const struct cconv_app *app, struct cconv_space *s)
     set_part(app, 0, &data);
     s->packed = lay_out(app, &data).total;
     s->forward = CCONV_MAX(data.weight_bytes, scratch_bytes(app, &data, cconv_corr_gather_scratch));
+    s->backward = scratch_bytes(app, &data, cconv_corr_scatter_scratch);
+    cut_batch(app, &data);
     s->backward =
-        cconv_size_add(data.weight_bytes, scratch_bytes(app, &data, cconv_corr_grad_scratch));
-    s->backward = CCONV_MAX(s->backward, scratch_bytes(app, &data, cconv_corr_scatter_scratch));
+        CCONV_MAX(s->backward, cconv_size_add(data.weight_bytes,
+                                              scratch_bytes(app, &data, cconv_corr_grad_scratch)));
     s->backward =
         CCONV_MAX(s->backward, cconv_sum_pixels_scratch(pixels_of(app), data.corr.small_c));
     if (!has_coords)
@@ -425,7 +449,10 @@ static void backward(const struct cconv_app *app, const struct cconv_run *run)
 
     set_part(app, 0, &p);
     if (run->dparam[0] != NULL) {
-        weight_gradient(app, &p, batch, run->x[0], run->dy, 0, run->dparam[0], run->scratch);
+        struct part all = p;
+
+        cut_batch(app, &all);
+        weight_gradient(app, &all, batch, run->x[0], run->dy, 0, run->dparam[0], run->scratch);
         if (app->attr->conv.coord_channels != 0)
             coord_gradient(app, run);
     }
