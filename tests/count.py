@@ -2,10 +2,12 @@
 """Add up Meson's test logs. A program that reports its cases in TAP counts as its
 cases, any other as one.
 
-usage: count.py [LOG | --skipped REASON]...
+usage: count.py [LOG | --skipped REASON | --of FOLDER LOG]...
+--of: the log must have a program NAME for each test_NAME.c of the folders in FOLDER.
 Last line: N passed, N failed[, N skipped]. Exit status 1 if anything failed or nothing ran.
 """
 import json
+import pathlib
 import re
 import sys
 
@@ -30,6 +32,16 @@ def count_program(test):
     elif passed + failed + skipped == 0:
         passed = 1
     return passed, failed, skipped
+
+
+def complain_of_missing(folder, log):
+    """Sources of tests that did not run: a program can drop out of the build unnoticed."""
+    with open(log, encoding="utf-8") as f:
+        ran = {json.loads(line)["name"].split(" / ")[-1] for line in f}
+    missing = [str(source) for source in sorted(pathlib.Path(folder).glob("*/test_*.c"))
+               if source.stem[len("test_"):] not in ran]
+    if missing:
+        raise ValueError("did not run: " + ", ".join(missing))
 
 
 def count_log(path):
@@ -59,6 +71,9 @@ def main(arguments):
             total[2] += 1
             continue
         try:
+            if argument == "--of":
+                folder, argument = arguments.pop(0), arguments.pop(0)
+                complain_of_missing(folder, argument)
             numbers, notes = count_log(argument)
         except (OSError, ValueError) as error:  # not built, not begun, nothing in it
             numbers, notes = [0, 1, 0], ["failed: %s: %s" % (argument, error)]
