@@ -109,7 +109,8 @@ static coordconv_status prepare(const struct settings *settings, void *user)
              program->digits.test.count < MOST_TEST)
         fprintf(stderr, "detect: fewer than %d and %d digits\n", MOST_TRAIN + MOST_TEST, MOST_TEST);
     else {
-        fprintf(stderr, "%s\n", program->digits.note);
+        if (!settings->quiet)
+            fprintf(stderr, "%s\n", program->digits.note);
         return COORDCONV_OK;
     }
     return COORDCONV_ERR_FORMAT;
@@ -184,7 +185,7 @@ static coordconv_status look(struct trainer *t)
     const coordconv_status status = detect_judge(&t->inference, &t->test, count, &j);
     if (status == COORDCONV_OK) {
         run_point(t->run, "positive_iou", (double)step, j.positive_iou);
-        run_point(t->run, "precision", (double)step, j.precision);
+        run_point(t->run, "average_precision", (double)step, j.average_precision);
     }
     return status;
 }
@@ -236,7 +237,8 @@ static coordconv_status judge(struct trainer *t)
     run_figure(t->run, "positive_iou", j.positive_iou);
     run_figure(t->run, "proposal_iou", j.proposal_iou);
     run_figure(t->run, "object_iou", j.object_iou);
-    run_figure(t->run, "precision", j.precision);
+    run_figure(t->run, "average_precision", j.average_precision);
+    run_figure(t->run, "digits_drawn", t->program->digits.drawn);
     return COORDCONV_OK;
 }
 
@@ -336,7 +338,8 @@ static coordconv_status draw_curves(const struct settings *settings)
     static const struct curve_picture pictures[] = {
         { "positive_iou", "IOU of moved anchors with their digits, test images", "step",
           "positive_iou.png" },
-        { "precision", "average precision at IOU 0.5, test images", "step", "precision.png" },
+        { "average_precision", "average precision at IOU 0.5, test images", "step",
+          "precision.png" },
     };
     char message[512];
 
@@ -365,9 +368,9 @@ int main(int argc, char **argv)
     static const struct comparison comparisons[] = { { "positive_iou", "coordconv", "conv" },
                                                      { "proposal_iou", "coordconv", "conv" },
                                                      { "object_iou", "coordconv", "conv" },
-                                                     { "precision", "coordconv", "conv" } };
+                                                     { "average_precision", "coordconv", "conv" } };
     static const char *const metrics[] = { "positive_iou", "proposal_iou", "object_iou",
-                                           "precision", NULL };
+                                           "average_precision", NULL };
     static struct program program = { .rate = 2e-3, .train = MOST_TRAIN, .test = MOST_TEST };
     const struct option options[] = {
         { "rate", OPTION_REAL, &program.rate, NULL, 1e-6, 1, "R", "learning rate at the start" },

@@ -8,6 +8,9 @@
 
 #include "common/stats.h"
 
+/* Overlap from which a box is that of a digit. */
+static const double match_iou = 0.5;
+
 int detect_propose(const struct feed *feed, int64_t n, double limit, struct proposals *out)
 {
     const float *moved = feed_moved(feed, n), *scores = feed_scores(feed, n);
@@ -52,27 +55,29 @@ static void add_positives(struct tally *t, const struct feed *feed, int64_t n,
     }
 }
 
-/* The boxes of an image's objects; returns how many there are. */
-static int list_objects(const struct field_digit *digits, struct box objects[FIELD_DIGITS])
+/* The boxes of an image's digits that are objects, or of the others; returns their number. */
+static int list_boxes(const struct field_digit *digits, int objects, struct box boxes[FIELD_DIGITS])
 {
     int count = 0;
 
     for (int k = 0; k < FIELD_DIGITS; k++)
-        if (digits[k].is_object)
-            objects[count++] = digits[k].box;
+        if (digits[k].is_object == objects)
+            boxes[count++] = digits[k].box;
     return count;
 }
 
 static void add_overlaps(struct tally *t, const struct field_digit *digits,
                          const struct proposals *p)
 {
-    struct box objects[FIELD_DIGITS];
-    const int count = list_objects(digits, objects);
-    double iou;
+    struct box objects[FIELD_DIGITS], others[FIELD_DIGITS];
+    const int count = list_boxes(digits, 1, objects), more = list_boxes(digits, 0, others);
+    double iou, other_iou;
 
     for (int k = 0; k < p->count && count > 0; k++) {
         box_best(p->boxes[k], objects, count, &iou);
-        stats_add(&t->proposals, iou);
+        box_best(p->boxes[k], others, more, &other_iou);
+        if (other_iou < match_iou || iou >= other_iou)
+            stats_add(&t->proposals, iou);
     }
     for (int k = 0; k < count; k++) {
         box_best(objects[k], p->boxes, p->count, &iou);
@@ -92,7 +97,7 @@ static void add_detections(struct tally *t, const struct field_digit *digits,
         wanted[k] = digits[k].is_object;
         t->wanted += wanted[k];
     }
-    boxes_match(p->boxes, p->count, truth, wanted, FIELD_DIGITS, 0.5, taken, matches);
+    boxes_match(p->boxes, p->count, truth, wanted, FIELD_DIGITS, match_iou, taken, matches);
     for (int k = 0; k < p->count; k++)
         t->detections[t->detection_count++] = (struct detection){ p->scores[k], matches[k] };
 }

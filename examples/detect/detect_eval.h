@@ -27,9 +27,10 @@ int detect_propose(const struct feed *feed, int64_t n, double limit, struct prop
 
 struct judgement {
     double positive_iou; /* anchors of objects, moved, with their digit: mean over the anchors */
-    double proposal_iou; /* proposals, with the object each fits best: mean over the proposals */
+    double proposal_iou; /* proposals, with the object each fits best: mean over the proposals,
+                          * but those on a digit that is none */
     double object_iou;   /* objects, with the proposal each fits best: mean over the objects */
-    double precision;    /* average precision at an overlap of 0.5, one class: digit */
+    double average_precision; /* at an overlap of 0.5, one class: digit */
 };
 
 /* Judge the first `count` images of a field. The feed is one for inference. */

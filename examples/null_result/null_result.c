@@ -201,6 +201,7 @@ static coordconv_status run_case(struct run *run, void *user)
         status = train(&t, run);
     if (status == COORDCONV_OK && !run_stopped(run)) {
         status = judge_net(run, &t.net, t.layout, &jury);
+        run_figure(run, "digits_drawn", s->digits.drawn);
         run_figure(run, "operations", t.net.training_operations * BATCH * (double)run->step);
     }
     trainer_close(&t);

@@ -31,6 +31,7 @@ static const struct experiment_case cases[] = {
     { "region 50 %", "coords everywhere" },
     { "region 50 %", "dense head" },
     { "region 50 %", "rule by hand" },
+    { "crops", "conv" },
     { "crops", "zero padding" },
     { "crops", "coords at input" },
     { "crops", "coords everywhere" },
@@ -254,6 +255,11 @@ static coordconv_status verdict_of(struct trainer *t, const struct question *q, 
     return status;
 }
 
+static int64_t signs_of(const struct zone_count *c)
+{
+    return c->ahead + c->aside;
+}
+
 static void tell_zones(struct run *run, const struct verdict *v, int scenes)
 {
     run_figure(run, "f1", f1(&v->all));
@@ -262,6 +268,8 @@ static void tell_zones(struct run *run, const struct verdict *v, int scenes)
     run_figure(run, "clutter_scene", (double)v->all.clutter / scenes);
     if (v->all.aside == 0)
         return;
+    run_figure(run, "signs_centre", (double)signs_of(&v->zones[ZONE_CENTRE]) / signs_of(&v->all));
+    run_figure(run, "signs_ring", (double)signs_of(&v->zones[ZONE_RING]) / signs_of(&v->all));
     run_figure(run, "precision_centre", precision(&v->zones[ZONE_CENTRE]));
     run_figure(run, "recall_centre", recall(&v->zones[ZONE_CENTRE]));
     run_figure(run, "precision_ring", precision(&v->zones[ZONE_RING]));
