@@ -247,12 +247,27 @@ def line(case, least):
         ratio("opencv"))
 
 
+def machine():
+    """What the figures are of: the processor and the libraries."""
+    names = []
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            names += [row.split(":")[1].strip() for row in f if row.startswith("model name")][:1]
+    except OSError:
+        pass
+    for name, title in (("numpy", "NumPy"), ("torch", "PyTorch"), ("cv2", "OpenCV")):
+        if name in sys.modules:
+            names.append("%s %s" % (title, sys.modules[name].__version__))
+    return ", ".join(names)
+
+
 def report(lines, height, width):
     return "\n".join([
         "%d x %d pixels, uint8, to float32. Times are least of interleaved rounds; other columns "
         "are" % (width, height),
         "their time divided by ours, the bound being a streaming write of the result and a read of",
-        "the image. One thread each; - where a library is not there or has no such way.", "",
+        "the image. One thread each; - where a library is not there or has no such way.",
+        machine() + ".", "",
         "| what | ours, ms | bound | best of NumPy | best of PyTorch | OpenCV |",
         "| --- | --- | --- | --- | --- | --- |"] + lines)
 
