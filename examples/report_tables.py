@@ -6,8 +6,6 @@ with those the programs have computed.
 """
 import math
 
-RESNET50 = "resnet50"
-
 
 # ---- statistics ----
 
@@ -234,7 +232,7 @@ def budget(document, words):
 def cost(document, _):
     """Of programs whose runs give the figure "operations"; beside the paper's ImageNet runs."""
     operations = sum(run["figures"]["operations"] for run in document["runs"])
-    seconds = sum(run["core_seconds"] for run in document["runs"])
+    seconds = core_seconds_of(document)
     return markdown(["", "runs", "floating-point operations of training", "processors"],
                     [["here", str(len(document["runs"])), f"{operations:.1e}",
                       f"one core for {seconds / 3600:.2f} hours"],
@@ -246,6 +244,10 @@ def cost(document, _):
 
 def seconds_of(document):
     return sum(run["seconds"] for run in document["runs"])
+
+
+def core_seconds_of(document):
+    return sum(run["core_seconds"] for run in document["runs"])
 
 
 def drew_digits(document):
@@ -313,21 +315,17 @@ def calls(record):
 
 
 def about_all(results):
-    rows = []
-    for program, document in results.items():
-        if program == "reproduce" or program == RESNET50 and isinstance(document, list):
-            continue
-        rows.append([program, f"`{command_of(document)}`", document["date"][:10],
-                     str(count_runs(document)), duration(seconds_of(document)),
-                     ", ".join(failures(document)) or "none"])
-    rows += resnet50_row(results)
-    if not rows:
+    documents = {p: d for p, d in results.items() if p != "reproduce"}
+    if not documents:
         return "Not run.\n"
-    documents = [d for d in results.values() if isinstance(d, dict) and "runs" in d]
-    machines = ", ".join(dict.fromkeys(d["machine"] for d in documents))
+    rows = [[program, f"`{command_of(d)}`", d["date"][:10], str(count_runs(d)),
+             duration(seconds_of(d)) if seconds_of(d) > 0 else "-",
+             ", ".join(failures(d)) or "none"] for program, d in documents.items()]
+    machines = ", ".join(dict.fromkeys(d["machine"] for d in documents.values() if d["machine"]))
     text = (f"On {machines}; the times are those of the runs, training and judging.\n\n" +
             markdown(["program", "command", "date", "runs", "time", "failed or cut short"], rows) +
-            f"\nThe runs together: {duration(sum(map(seconds_of, documents)))}.\n")
+            f"\nThe runs together: {duration(sum(map(seconds_of, documents.values())))}, "
+            f"{duration(sum(map(core_seconds_of, documents.values())))} of one core.\n")
     for program in results.get("reproduce", {}).get("programs", {}):
         ended = outcome(program, results)
         text += f"\n{ended}\n" if ended else ""
@@ -336,27 +334,33 @@ def about_all(results):
     return text
 
 
-# ---- resnet50: a line a net ----
+# ---- resnet50 ----
 
-def resnet50_row(results):
-    """The old form of its results knows neither date nor command; the script's record does."""
-    lines = results.get(RESNET50)
-    entry = results.get("reproduce", {}).get("programs", {}).get(RESNET50)
-    if not isinstance(lines, list):
-        return []
-    quick = " --quick" if results.get("reproduce", {}).get("length") == "quick" else ""
-    return [[RESNET50, f"`{RESNET50}{quick}`", entry["date"][:10] if entry else "-",
-             str(len(lines)), duration(entry["seconds"]) if entry else "-", "none"]]
+def from_lines(lines):
+    """A document in place of the old form of resnet50's results, one a line, which knows neither
+    date nor machine."""
+    runs = [{"condition": "", "variant": line["net"], "seed": 0, "parameters": line["parameters"],
+             "steps": 1, "seconds": 0, "core_seconds": 0, "stopped": "schedule",
+             "figures": {**line, "loss_before": line["loss_0"], "loss_after": line["loss_1"]}}
+            for line in lines]
+    return {"program": "resnet50", "date": "-", "machine": None, "command": ["resnet50"],
+            "settings": {}, "runs": runs}
 
 
-def nets(lines, _):
-    if isinstance(lines, dict):
-        return table(lines, list(lines["runs"][0]["figures"]))
-    rows = [[line["net"], f"{line['parameters']:,}", f"{1e3 * line['image_seconds']:.0f} ms",
-             f"{line['step_seconds']:.2f} s", f"{line['arena_bytes'] / 1e6:.1f} MB",
-             number(line["loss_0"]), number(line["loss_1"])] for line in lines]
-    return markdown(["net", "parameters", "one image", "a training step", "arena of inference",
-                     "loss before", "after the step"], rows)
+def nets(document, words):
+    """Sizes and times of each net, the least of the runs, as others may have disturbed them."""
+    def least(case, metric, scale=1):
+        return scale * min(values_of(document, case, metric), default=math.nan)
+
+    chosen = cases(document, words)
+    most = most_seeds(document, chosen, ["loss_before"])
+    rows = [[case[1], f"{runs_of(document, case)[0]['parameters']:,}",
+             f"{least(case, 'image_seconds', 1e3):.0f} ms", f"{least(case, 'step_seconds'):.2f} s",
+             f"{least(case, 'arena_bytes', 1e-6):.1f} MB",
+             cell(values_of(document, case, "loss_before"), most),
+             cell(values_of(document, case, "loss_after"), most)] for case in chosen]
+    return legend(most) + markdown(["net", "parameters", "one image", "a training step",
+                                    "arena of inference", "loss before", "after the steps"], rows)
 
 
 # ---- blocks ----
@@ -373,7 +377,7 @@ def block(results, words):
     ended = outcome(program, results)
     if program not in results:
         return (ended or "Not run.") + "\n"
-    if isinstance(results[program], dict) and not results[program]["runs"]:
+    if not results[program]["runs"]:
         return (ended or "No run has ended.") + "\n"
     text = KINDS[kind](results[program], rest)
     return f"{ended} {text}" if ended and kind == "about" else text
