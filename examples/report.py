@@ -6,8 +6,8 @@ usage: report.py OUT          the pages into OUT, from OUT/results
        report.py --write      the pages in doc/, from doc/results
        report.py --check      are the pages in doc/ what doc/results gives?
 
-In a page a table stands between <!-- results: PROGRAM KIND [WORD...] --> and <!-- end of results -->.
-in="CONDITION" and of="VARIANT", as often as wanted, choose cases:
+In a page a table stands between <!-- results: PROGRAM KIND [WORD...] --> and <!-- end of results
+-->. in="CONDITION" and of="VARIANT", as often as wanted, choose cases:
   PROGRAM about             how it was run, when, for how long
   PROGRAM table METRIC...   a line a case: mean (standard deviation) [95 % interval]
   PROGRAM pivot METRIC      a line a variant, a column a condition

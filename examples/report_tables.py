@@ -110,9 +110,9 @@ def cases(document, words=()):
     """(condition, variant) of the runs, in their order, or the conditions in that of the words."""
     conditions = [w[3:] for w in words if w.startswith("in=")]
     variants = [w[3:] for w in words if w.startswith("of=")]
-    chosen = [case for case in dict.fromkeys((r["condition"], r["variant"])
-                                             for r in document["runs"])
-              if (not conditions or case[0] in conditions) and (not variants or case[1] in variants)]
+    chosen = [(condition, variant) for condition, variant in
+              dict.fromkeys((r["condition"], r["variant"]) for r in document["runs"])
+              if condition in (conditions or [condition]) and variant in (variants or [variant])]
     return sorted(chosen, key=lambda case: conditions.index(case[0])) if conditions else chosen
 
 
@@ -252,7 +252,8 @@ def core_seconds_of(document):
 
 def drew_digits(document):
     """Where there are digits: were any drawn in place of MNIST's?"""
-    said = [r["figures"]["digits_drawn"] for r in document["runs"] if "digits_drawn" in r["figures"]]
+    said = [run["figures"]["digits_drawn"] for run in document["runs"]
+            if "digits_drawn" in run["figures"]]
     if said:
         return any(said)
     return document["settings"].get("mnist") is False

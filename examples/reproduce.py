@@ -139,8 +139,8 @@ def lock(out):
 # ---- programs ----
 
 def of_its_own():
-    """In the child: out of reach of the terminal's Ctrl-C, which we pass on, once; and ended like by
-    Ctrl-C when we are killed (Linux has this; elsewhere it works on, and the lock tells so)."""
+    """In the child: out of reach of the terminal's Ctrl-C, which we pass on, once; and ended as if
+    by Ctrl-C when we are killed (Linux has this; elsewhere it works on, and the lock tells so)."""
     os.setpgid(0, 0)
     if sys.platform == "linux":
         parent_death_signal = 1
