@@ -213,19 +213,19 @@ def relative(document, words):
 
 def budget(document, words):
     """What a run had and took."""
+    parts = list(dict.fromkeys(name for run in document["runs"] for name in run["figures"]
+                               if name.endswith("-parameters")))
     rows = []
     for case in cases(document, words):
         runs = [r for r in runs_of(document, case) if r["steps"] > 0]
         if not runs:
             continue
-        seconds = [r["seconds"] for r in runs]
-        cores = [r["core_seconds"] for r in runs]
-        rows.append(list(case) + [f"{runs[0]['parameters']:,}", f"{runs[0]['steps']:,}",
-                                  f"{min(seconds):.0f} .. {max(seconds):.0f}",
-                                  f"{min(cores):.0f} .. {max(cores):.0f}"])
-    head, rows = without_empty_first(
-        ["condition", "variant", "parameters", "steps", "seconds a run", "core-seconds a run"],
-        rows)
+        counts = [runs[0]["parameters"]] + [runs[0]["figures"].get(part, 0) for part in parts]
+        times = [[r[kind] for r in runs] for kind in ("seconds", "core_seconds")]
+        rows.append(list(case) + [f"{count:,.0f}" for count in counts] +
+                    [f"{runs[0]['steps']:,}"] + [f"{min(t):.0f} .. {max(t):.0f}" for t in times])
+    head, rows = without_empty_first(["condition", "variant", "parameters"] + parts +
+                                     ["steps", "seconds a run", "core-seconds a run"], rows)
     return markdown(head, rows)
 
 
