@@ -40,7 +40,8 @@ for net in plain coordconv; do
             wrong = wrong || losses++ > 0 && !($1 + 0 < last)
             last = $1 + 0
         }
-        END { exit wrong || losses != 4 }' "$out/$net/results.json" || fail "$net: losses that do not fall"
+        END { exit wrong || losses != 4 }' "$out/$net/results.json" ||
+        fail "$net: losses that do not fall"
     [ ! -e "$out/$net/$net-1-0.safetensors" ] || fail "$net: the weights are kept"
 done
 grep -q '"parameters": 25557032,' "$out/plain/results.json" || fail "not 25557032 parameters"
