@@ -25,8 +25,11 @@ enum {
 
 /*
  * Rates are the best of 1, 2, 4 and 8 thousandths with three and five stages (with five alone
- * of those that have no other), on splits of their own and seeds 101 and 102. With five stages
- * and a rate above its own, "coordconv" learns to say the same of all images.
+ * of those that have no other), on splits of their own and seeds 101 and 102. Of those whose best
+ * was the first or the last, half of it or twice it was tried as well, and kept where the geometric
+ * mean of test_px fell:
+ *     downsample --validation --first-seed 101 --seeds 2 --variant NAME --stages N --rate R
+ * With five stages and a rate above its own, "coordconv" learns to say the same of all images.
  */
 enum {
     CONV,
@@ -55,12 +58,12 @@ static const struct design designs[DESIGNS] = {
     [RE_ADDED] = { "re-added", EVERYWHERE, TRUE_PLACES, 1, 1e-3, PYTORCH, 0, 0 },
     [NOT_AT_INPUT] = { "not at input", BEHIND_STAGES, TRUE_PLACES, 1, 4e-3, PYTORCH, 0, 0 },
     [FROM_ZERO] = { "from zero", EVERYWHERE, CORNERS, 1, 2e-3, PYTORCH, 1, 0 },
-    [CONV_SCALED] = { "conv, scaled", NOWHERE, CORNERS, 32, 8e-3, PYTORCH, 0, 0 },
+    [CONV_SCALED] = { "conv, scaled", NOWHERE, CORNERS, 32, 16e-3, PYTORCH, 0, 0 },
     [SCALED] = { "coordconv, scaled", EVERYWHERE, CORNERS, 32, 4e-3, PYTORCH, 0, 0 },
-    [HEAT_MAP] = { "heat map", AT_END, TRUE_PLACES, 32, 8e-3, PYTORCH, 0, 0 },
-    [CONV_HE] = { "conv, he", NOWHERE, CORNERS, 1, 8e-3, HE, 0, 0 },
+    [HEAT_MAP] = { "heat map", AT_END, TRUE_PLACES, 32, 16e-3, PYTORCH, 0, 0 },
+    [CONV_HE] = { "conv, he", NOWHERE, CORNERS, 1, 16e-3, HE, 0, 0 },
     [COORDS_HE] = { "coordconv, he", EVERYWHERE, CORNERS, 1, 2e-3, HE, 0, 0 },
-    [CONV_NORM] = { "conv, norm", NOWHERE, CORNERS, 1, 8e-3, PYTORCH, 0, 1 },
+    [CONV_NORM] = { "conv, norm", NOWHERE, CORNERS, 1, 16e-3, PYTORCH, 0, 1 },
     [COORDS_NORM] = { "coordconv, norm", EVERYWHERE, CORNERS, 1, 2e-3, PYTORCH, 0, 1 },
 };
 
