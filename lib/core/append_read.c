@@ -373,7 +373,11 @@ static coordconv_status read_result(const struct cconv_log *log, const coordconv
         a->to_row = (int64_t)a->width;
         a->to_channel = (int64_t)a->width * (int64_t)a->height;
     }
-    return check_result(log, a, channels, count);
+    const coordconv_status status = check_result(log, a, channels, count);
+
+    if (a->width == 1)
+        a->to_column = 1; /* what was said says nothing, least of all how channels lie */
+    return status;
 }
 
 /* ---- all of it ---- */

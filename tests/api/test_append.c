@@ -73,8 +73,8 @@ static float pixel(const coordconv_pixels_desc *p, int64_t i, int64_t j, int64_t
     return size == 1 ? (float)*at : *(const float *)(const void *)at;
 }
 
-static void random_layout(uint64_t *state, coordconv_append_desc *d, int64_t channels,
-                          int64_t height, int64_t width)
+static void random_strides(uint64_t *state, coordconv_append_desc *d, int64_t channels,
+                           int64_t height, int64_t width)
 {
     const int64_t gap = (int64_t)below(state, 3);
 
@@ -101,6 +101,15 @@ static void random_layout(uint64_t *state, coordconv_append_desc *d, int64_t cha
         d->row_stride = channels;
         d->column_stride = height * channels + gap;
     }
+}
+
+/* The stride along a single column is of no importance. */
+static void random_layout(uint64_t *state, coordconv_append_desc *d, int64_t channels,
+                          int64_t height, int64_t width)
+{
+    random_strides(state, d, channels, height, width);
+    if (width == 1 && d->column_stride != 0)
+        d->column_stride = 1 + (int64_t)below(state, (uint64_t)channels + 3);
 }
 
 static const coordconv_channel many[] = {
@@ -176,7 +185,8 @@ static int32_t random_target(uint64_t *state, int32_t from)
 static void check_random(coordconv_context *context, uint64_t *state)
 {
     const int64_t height = 1 + (int64_t)below(state, 12);
-    const int64_t width = 1 + (int64_t)below(state, below(state, 4) ? 90 : 1200);
+    const uint64_t widths[] = { 1, 30, 90, 1200 };
+    const int64_t width = 1 + (int64_t)below(state, widths[below(state, 4)]);
     struct image im = random_image(state, height, width);
     const int32_t coords = (int32_t)(1 + below(state, below(state, 3) ? 3 : COUNT(many)));
     coordconv_append_desc d = { .struct_size = sizeof d,
