@@ -154,7 +154,8 @@ typedef struct coordconv_convention_desc {
                                * Y, and RADIUS where it has one */
     int32_t row_first;        /* 1: the channel of the row, y, stands before that of the column */
     int32_t before;           /* 1: coordinates stand before the data channels, not after */
-    coordconv_grid_desc grid; /* its values */
+    coordconv_grid_desc grid; /* its values. Stays the last field, for it may grow, and this struct
+                               * with it and in no other way */
 } coordconv_convention_desc;
 
 /**
@@ -182,7 +183,8 @@ typedef struct coordconv_convention_desc {
  *   "cell-center"      x first, (2 k + 1) / n - 1
  *
  * out: zeroed but for struct_size, which says how much of it the caller knows; written on success.
- * out->grid.struct_size is set, so that the grid can be handed on as it is.
+ * out->grid.struct_size is set to what the caller has of the grid, and no more than this library
+ * knows, so that the grid can be handed on as it is.
  *
  * Where an implementation divides by 0 for an axis of one sample, the grid says the
  * middle. Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND

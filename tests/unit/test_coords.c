@@ -504,6 +504,37 @@ static void conventions_give_what_they_are_known_for(void **state)
     }
 }
 
+/* A program of 0.1 has room for the grid of 0.1, whatever the library's grid has become; one of
+ * later times gets no more than the library knows. */
+static void conventions_fit_what_callers_know(void **state)
+{
+    enum {
+        OF_0_1 = 48,
+        GRID_OF_0_1 = 32
+    };
+    union {
+        coordconv_convention_desc desc;
+        unsigned char bytes[sizeof(coordconv_convention_desc) + 8];
+    } u;
+    const uint32_t all = sizeof u.bytes;
+    (void)state;
+
+    memset(&u, 0, sizeof u);
+    memset(u.bytes + OF_0_1, 0x5a, sizeof u.bytes - OF_0_1);
+    u.desc.struct_size = OF_0_1;
+    check_ok(coordconv_convention("monai", &u.desc));
+    assert_int_equal(u.desc.struct_size, OF_0_1);
+    assert_int_equal(u.desc.grid.struct_size, GRID_OF_0_1);
+    assert_int_equal(u.desc.grid.single, COORDCONV_SINGLE_LOW);
+    for (size_t i = OF_0_1; i < sizeof u.bytes; i++)
+        assert_int_equal(u.bytes[i], 0x5a);
+    memset(&u, 0, sizeof u);
+    u.desc.struct_size = all;
+    check_ok(coordconv_convention("monai", &u.desc));
+    assert_int_equal(u.desc.struct_size, all);
+    assert_int_equal(u.desc.grid.struct_size, sizeof u.desc.grid);
+}
+
 static struct cconv_axis whole_axis(const coordconv_grid_desc *desc, int64_t n)
 {
     struct cconv_grid grid;
@@ -688,6 +719,7 @@ int main(void)
         cmocka_unit_test(single_axes_are_filled),
         cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(conventions_give_what_they_are_known_for),
+        cmocka_unit_test(conventions_fit_what_callers_know),
         cmocka_unit_test(one_axis_has_the_same_values),
         cmocka_unit_test(our_own_axis_has_the_same_bits),
         cmocka_unit_test(frames_keep_places),
