@@ -125,8 +125,9 @@ typedef struct coordconv_coords_desc {
                            * and the radius, which is that of x; with _Z of volumes, whose radius is
                            * that of all three axes; no default */
     int64_t depth, height, width; /* 1 .. 2^31 - 1; depth 0: an image; height 0, too: a signal */
-    int64_t channel_stride, slice_stride, row_stride, column_stride; /* in elements; all 0: planes
-                                                                      * without gaps */
+    int64_t channel_stride, slice_stride, row_stride, column_stride; /* in elements; all four 0:
+                                                                      * planes without gaps; else
+                                                                      * each is as it says */
     const coordconv_grid_desc *grid;   /* default NULL: this library's own; of images alone
                                         * COORDCONV_SAMPLING_SWAPPED */
     const coordconv_frame_desc *frame; /* default NULL: the canvas is the whole */
@@ -138,11 +139,14 @@ typedef struct coordconv_coords_desc {
  * into float memory the caller owns. Element (channel c, slice k, row i, column j) goes to
  * dst[c * channel_stride + k * slice_stride + i * row_stride + j * column_stride]. Since 0.1.
  *
- * For channels in another order write them one by one. The caller answers for the room behind
- * dst. Each value is computed in double and rounded once.
+ * For channels in another order write them one by one. Strides may be negative; no two values may
+ * share a place: ordered by their size, each stride reaches past all that lies within it, but for
+ * those of axes of one sample and of a single channel, which do not count. The caller answers for
+ * the room around dst. Each value is computed in double and rounded once.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (dst NULL, a field out of range, a frame that says
- * something of an axis the canvas has not) or COORDCONV_ERR_ABI; then dst is untouched.
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (dst NULL, a field out of range, strides that let
+ * values share a place, a frame that says something of an axis the canvas has not) or
+ * COORDCONV_ERR_ABI; then dst is untouched.
  */
 COORDCONV_API coordconv_status coordconv_coords_write(const coordconv_coords_desc *desc,
                                                       float *dst);

@@ -115,9 +115,11 @@ typedef struct coordconv_append_desc {
     double focal_x, focal_y;           /* likewise; not 0 where a channel needs them */
     float mean[4], scale[4]; /* of each data channel written: (value - mean) * scale; a scale of 0
                               * is 1. For bytes to be v / 255 - 0.5: mean 127.5, scale 1 / 255 */
-    int64_t channel_stride, row_stride, column_stride; /* of what is written, in floats, so large
-                                                        * that no two values share a place; all 0:
-                                                        * planar without gaps */
+    int64_t channel_stride, row_stride, column_stride; /* of what is written, in floats, not
+                                                        * negative; no two values share a place:
+                                                        * the larger reaches past all that lies
+                                                        * within it; all three 0: planar without
+                                                        * gaps */
 } coordconv_append_desc;
 
 /**
