@@ -95,8 +95,8 @@ COORDCONV_API void coordconv_plan_unref(coordconv_plan *plan);
  * input in between makes the backward pass fail. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL; memory of the plan's own
- * arena; of a training plan an input
- * and an output that overlap), COORDCONV_ERR_NOT_FOUND,
+ * arena; an output whose elements share places, as with a stride of 0; of a
+ * training plan an input and an output that overlap), COORDCONV_ERR_NOT_FOUND,
  * COORDCONV_ERR_SHAPE or COORDCONV_ERR_NOMEM.
  */
 COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,

@@ -263,6 +263,17 @@ int cconv_tensor_overlap(const coordconv_tensor *a, const coordconv_tensor *b)
     return (uintptr_t)a->data < (uintptr_t)end_of(b) && (uintptr_t)b->data < (uintptr_t)end_of(a);
 }
 
+int cconv_tensor_overlaps_itself(const coordconv_tensor *tensor)
+{
+    struct cconv_extent axes[COORDCONV_MAX_NDIM];
+    size_t reach;
+
+    for (int32_t i = 0; i < tensor->shape.ndim; i++)
+        axes[i] = cconv_extent(tensor->stride[i], tensor->shape.dim[i]);
+    return cconv_shape_count(&tensor->shape) > 0 &&
+           cconv_extents_overlap(axes, tensor->shape.ndim, &reach);
+}
+
 int32_t coordconv_tensor_is_contiguous(const coordconv_tensor *tensor)
 {
     return tensor != NULL && cconv_tensor_is_row_major(tensor);
