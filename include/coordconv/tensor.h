@@ -80,9 +80,20 @@ COORDCONV_API int64_t coordconv_tensor_stride(const coordconv_tensor *tensor, in
 /** Number of elements, the product of the extents; 0 for NULL. Since 0.1. */
 COORDCONV_API int64_t coordconv_tensor_count(const coordconv_tensor *tensor);
 
-/** First element, at index 0 of every axis; NULL for NULL. Counts as a write (see below). Since
- * 0.1. */
+/**
+ * First element, at index 0 of every axis, to read and to write; NULL for NULL.
+ * Counts as a write, see coordconv_tensor_modified(): no other thread may use the
+ * tensor during the call. To read alone, take coordconv_tensor_const_data().
+ * Since 0.1.
+ */
 COORDCONV_API void *coordconv_tensor_data(coordconv_tensor *tensor);
+
+/**
+ * First element, at index 0 of every axis, to read; NULL for NULL. Counts as
+ * reading, so any number of threads may call it at once, also while plans read
+ * the tensor. Since 0.1.
+ */
+COORDCONV_API const void *coordconv_tensor_const_data(const coordconv_tensor *tensor);
 
 /**
  * Say that elements were written through a pointer kept from an earlier

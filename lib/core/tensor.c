@@ -226,6 +226,11 @@ void *coordconv_tensor_data(coordconv_tensor *tensor)
     return tensor->data;
 }
 
+const void *coordconv_tensor_const_data(const coordconv_tensor *tensor)
+{
+    return tensor != NULL ? tensor->data : NULL;
+}
+
 void coordconv_tensor_modified(coordconv_tensor *tensor)
 {
     if (tensor != NULL)
