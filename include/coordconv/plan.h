@@ -126,6 +126,10 @@ COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const c
  * rows, a sum of values with different frames, or a window larger than the larger image makes the
  * next run fail if a frame is set.
  *
+ * Whether a 3x3 layer goes by Winograd's transforms depends on the image's own size, so the same
+ * samples in a tile and in the larger image may be rounded otherwise; direct_sums of the context's
+ * descriptor forbids the transforms.
+ *
  * With frames a layer's coordinate part is made anew for each image that lies in another way than
  * the one before. Results for an image are, bit for bit, what a plan of its batch of one computes
  * at inference.
