@@ -2,6 +2,7 @@
  *
  * test_append.c - coordconv_append: pixels of every layout against a loop over them, coordinates
  * against their formulas, parts of images against the whole, and arguments that are refused.
+ * Conventions are in test_append_conventions.c.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -426,37 +427,6 @@ static void our_own_way_is_that_of_coords_fill(void **state)
     assert_memory_equal(got, want, sizeof want);
 }
 
-static void conventions_order_channels(void **state)
-{
-    static const unsigned char grey[6] = { 10, 20, 30, 40, 50, 60 };
-    static const float wizaron[] = { -1, -1, -1, 1, 1, 1, -1, 0,  1,  -1, 0,  1,
-                                     1,  0,  1,  1, 0, 1, 10, 20, 30, 40, 50, 60 };
-    static const float solo[] = { 10, 20, 30, 40, 50, 60, -1, 0, 1, -1, 0, 1, -1, -1, -1, 1, 1, 1 };
-    const coordconv_pixels_desc p = { .struct_size = sizeof p,
-                                      .format = COORDCONV_PIXELS_GREY,
-                                      .dtype = COORDCONV_U8,
-                                      .data = grey,
-                                      .bytes = sizeof grey,
-                                      .height = 2,
-                                      .width = 3 };
-    coordconv_append_desc d = { .struct_size = sizeof d,
-                                .convention = "wizaron",
-                                .coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS };
-    float got[24];
-    (void)state;
-
-    check_ok(coordconv_append(NULL, &p, &d, got, 24));
-    for (int i = 0; i < 24; i++)
-        if (wizaron[i] != 0 || i / 6 != 2)
-            assert_true(got[i] == wizaron[i]);
-    assert_true(fabsf(got[13] - 0.70710678F) < 1e-7F && got[13] == got[16]);
-    d.convention = "solo";
-    check_fails(coordconv_append(NULL, &p, &d, got, 24), COORDCONV_ERR_INVALID, "no radius");
-    d.coords = 0;
-    check_ok(coordconv_append(NULL, &p, &d, got, 18));
-    assert_memory_equal(got, solo, sizeof solo);
-}
-
 /* Flags choose among the channels of a convention, and keep its order. */
 static void flags_choose_channels(void **state)
 {
@@ -734,7 +704,6 @@ int main(void)
         cmocka_unit_test(a_region_of_a_padded_frame),
         cmocka_unit_test(channels_are_what_they_say),
         cmocka_unit_test(our_own_way_is_that_of_coords_fill),
-        cmocka_unit_test(conventions_order_channels),
         cmocka_unit_test(flags_choose_channels),
         cmocka_unit_test(an_empty_list_leaves_the_pixels),
         cmocka_unit_test(parts_have_the_bits_of_the_whole),

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "published.h"
 #include "support.h"
 
 enum {
@@ -249,6 +250,38 @@ static void as_layers_see_them(void **state)
     }
 }
 
+/* x, y and the radius of a convention's grid, in this library's order. */
+static void check_published(const struct published *e, const char *name)
+{
+    const int pixels = e->height * e->width;
+    coordconv_convention_desc convention = { .struct_size = sizeof convention };
+    coordconv_coords_desc desc = { .struct_size = sizeof desc,
+                                   .coords = COORDCONV_COORDS_XY |
+                                             (e->has_radius ? COORDCONV_COORDS_RADIUS : 0),
+                                   .height = e->height,
+                                   .width = e->width,
+                                   .grid = &convention.grid };
+    float got[3 * 9];
+
+    check_ok(coordconv_convention(name, &convention));
+    check_ok(coordconv_coords_write(&desc, got));
+    for (int i = 0; i < (e->has_radius ? 3 : 2) * pixels; i++) {
+        const double *const want = i / pixels == 2                ? e->radius
+                                   : (i / pixels == e->row_first) ? e->first
+                                                                  : e->second;
+
+        if (!published_near((double)got[i], want[i % pixels]))
+            fail_msg("%s: value %d is %g, published %g", name, i, (double)got[i], want[i % pixels]);
+    }
+}
+
+static void conventions_give_what_is_published(void **state)
+{
+    (void)state;
+
+    published_each(check_published);
+}
+
 /* Strides of single samples and of a single channel are of no importance; others may run back. */
 static void any_strides_that_keep_values_apart(void **state)
 {
@@ -340,6 +373,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand),
         cmocka_unit_test(as_layers_see_them),
+        cmocka_unit_test(conventions_give_what_is_published),
         cmocka_unit_test(any_strides_that_keep_values_apart),
         cmocka_unit_test(bad_arguments_are_refused),
     };
