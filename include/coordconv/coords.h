@@ -139,6 +139,9 @@ typedef struct coordconv_coords_desc {
  * into float memory the caller owns. Element (channel c, slice k, row i, column j) goes to
  * dst[c * channel_stride + k * slice_stride + i * row_stride + j * column_stride]. Since 0.1.
  *
+ * COORDCONV_COORDS_PIXEL is refused beside a grid of another sampling than the default and
+ * COORDCONV_SAMPLING_PIXEL, and beside COORDCONV_RADIUS_CENTERED.
+ *
  * For channels in another order write them one by one. Strides may be negative; no two values may
  * share a place: ordered by their size, each stride reaches past all that lies within it, but for
  * those of axes of one sample and of a single channel, which do not count. The caller answers for

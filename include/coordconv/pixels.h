@@ -44,8 +44,9 @@ typedef struct coordconv_pixels_desc {
     int32_t planar;       /* 0: a pixel's channels side by side (HWC); 1: a plane a channel (CHW) */
     const void *data;     /* first channel of the first pixel of the first row; floats on multiples
                            * of 4 bytes */
-    size_t bytes;         /* readable from data on; 0: the caller answers for it, the only choice
-                           * where row_stride is negative */
+    size_t bytes;         /* readable from data on; 0: nothing is checked and the caller answers for
+                           * it, the only choice where row_stride is negative. A driver's count of
+                           * 0 bytes (a frame that failed) is not to get here */
     int64_t height, width; /* 1 .. 2^31 - 1 */
     int64_t row_stride;   /* bytes from row to row, at least those of a row, gaps allowed; negative:
                            * the first row is the last in memory; 0: rows without gaps */
