@@ -35,12 +35,13 @@ static size_t list_options(const struct experiment *e, struct settings *s,
         { "json", OPTION_TEXT, &s->json, NULL, 0, 0, "FILE", "the results (DIR/results.json)" },
         { "resume", OPTION_FLAG, &s->resume, NULL, 0, 0, NULL, "go on where DIR's runs ended" },
         { "pause-at", OPTION_WHOLE, &s->pause_at, NULL, 1, 1e9, "N",
-          "stop at a run's step N as Ctrl-C would" },
+          "stop where a run comes to step N, as Ctrl-C would" },
         { "quick", OPTION_FLAG, &s->quick, NULL, 0, 0, NULL, "fewer seeds and shorter runs" },
         { "quiet", OPTION_FLAG, &s->quiet, NULL, 0, 0, NULL, "no progress, only the table" },
-        { "mnist", OPTION_TEXT, &s->mnist, NULL, 0, 0, "DIR", "folder of the four MNIST files" },
+        { "mnist", OPTION_TEXT, &s->mnist, NULL, 0, 0, "DIR",
+          e->uses_mnist ? "folder of the four MNIST files" : "not used by this program" },
     };
-    const size_t count = sizeof common / sizeof common[0] - (e->uses_mnist ? 0 : 1);
+    const size_t count = sizeof common / sizeof common[0];
 
     memcpy(options, common, count * sizeof common[0]);
     if (e->option_count > 0)
@@ -98,7 +99,8 @@ static coordconv_status do_run(struct results *r, struct run *run, int *failed)
         interrupt_ask(); /* a pause ends the program as well */
     if (status != COORDCONV_OK || run_stopped(run))
         return status;
-    status = run_keep_weights(run);
+    if (!e->forgets_weights)
+        status = run_keep_weights(run);
     if (status == COORDCONV_OK) {
         *failed = results_add(r, run_result(run));
         if (*failed == 0)
@@ -159,20 +161,30 @@ static int all_done(const struct results *r)
 static int do_all(struct results *r)
 {
     const struct experiment *e = r->experiment;
-    coordconv_status status = COORDCONV_OK;
-
-    if (e->prepare != NULL)
-        status = e->prepare(r->settings, e->user);
-    if (status != COORDCONV_OK)
-        return complain(e, "data", status);
     int failed = run_all(r);
+
     failed |= results_summarise(r, stdout);
     if (failed == 0 && all_done(r) && e->finish != NULL) {
-        status = e->finish(r->settings, e->user);
+        const coordconv_status status = e->finish(r->settings, e->user);
         if (status != COORDCONV_OK)
             return complain(e, "pictures", status);
     }
     return failed;
+}
+
+/* 0, or -1 after a word on standard error. */
+static int prepare(const struct experiment *e, const struct settings *settings)
+{
+    const coordconv_status status =
+        e->prepare != NULL ? e->prepare(settings, e->user) : COORDCONV_OK;
+
+    if (status != COORDCONV_OK)
+        return complain(e, "data", status);
+    if (mkdir(settings->out, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "%s: %s: %s\n", e->name, settings->out, strerror(errno));
+        return -1;
+    }
+    return 0;
 }
 
 int experiment_main(const struct experiment *e, int argc, char **argv)
@@ -183,18 +195,15 @@ int experiment_main(const struct experiment *e, int argc, char **argv)
 
     if (options != OPTIONS_OK)
         return options == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (mkdir(settings.out, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "%s: %s: %s\n", e->name, settings.out, strerror(errno));
-        return EXIT_FAILURE;
-    }
     interrupt_catch();
-    int failed = results_open(&results, e, &settings, argc, argv);
-    const int is_open = failed == 0;
-
+    int failed = prepare(e, &settings);
+    if (failed == 0)
+        failed = results_open(&results, e, &settings, argc, argv);
+    if (failed != 0)
+        return EXIT_FAILURE;
     settings.results = &results;
-    if (is_open)
-        failed = do_all(&results);
-    const int is_whole = is_open && all_done(&results);
+    failed = do_all(&results);
+    const int is_whole = all_done(&results);
     results_close(&results);
     if (failed != 0)
         return EXIT_FAILURE;

@@ -25,7 +25,7 @@ struct settings {
     long seeds, first_seed;
     long threads;    /* 0: one a usable processor */
     long steps;      /* 0: what the program's recipe says */
-    long pause_at;   /* 0: never; else stop at this step of a run as an interrupt would */
+    long pause_at;   /* 0: never; else stop where a run comes to this step, as an interrupt would */
     double budget;   /* seconds a run */
     const char *out; /* folder of the results */
     const char *json;
@@ -63,15 +63,18 @@ struct experiment {
     size_t case_count;
     const struct comparison *comparisons;
     size_t comparison_count;
-    const char *const *metrics;   /* those of the table, NULL at the end */
+    /* Those of the table, NULL at the end. What the machine decides is called ..._seconds or
+     * ..._bytes; everything else depends on the run alone. */
+    const char *const *metrics;
     long seeds, quick_seeds;      /* defaults of --seeds, without and with --quick */
     double budget;                /* default of --budget */
     const struct option *options; /* of this program alone */
     size_t option_count;
-    int uses_mnist; /* take --mnist */
+    int uses_mnist;      /* what --mnist says counts */
+    int forgets_weights; /* no run_weights_path(): they are large, and finish() does without */
     void *user;
 
-    /* Once, before the first run; may be NULL. */
+    /* Once, before anything is written; may be NULL. */
     coordconv_status (*prepare)(const struct settings *settings, void *user);
 
     /*
@@ -151,7 +154,7 @@ void run_weights_path(const struct settings *settings, const struct experiment_c
 
 /*
  * A figure of a finished run; NaN where there is none. Besides those of run_figure() a run has
- * "parameters", "steps", "seconds" and "core_seconds".
+ * "parameters", "steps", "seconds" and "core_seconds", in the table as well.
  */
 double finished_figure(const struct settings *settings, const struct experiment_case *which,
                        uint64_t seed, const char *metric);

@@ -5,6 +5,7 @@
 #include "experiment_curves.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,13 +30,22 @@ static int is_text(const json_t *run, const char *name, const char *wanted)
     return text != NULL && strcmp(text, wanted) == 0;
 }
 
-/* Mean over the runs of a case, of each point over those that have it. */
+/* count: of the values that the mean is of. */
+static void add_to_mean(double *mean, size_t count, double value)
+{
+    *mean = count == 0 ? value : *mean + (value - *mean) / (double)(count + 1);
+}
+
+/* Mean over the runs of a case, of each point over those that have it as a number; a point that
+ * none has is not a number. */
 static void find_mean(const json_t *runs, const struct experiment_case *which, const char *curve,
                       struct mean_curve *out)
 {
     size_t seeds[MOST_POINTS] = { 0 };
 
-    memset(out, 0, sizeof *out);
+    out->count = 0;
+    for (size_t p = 0; p < MOST_POINTS; p++)
+        out->x[p] = out->y[p] = NAN;
     for (size_t r = 0; r < json_array_size(runs); r++) {
         const json_t *run = json_array_get(runs, r);
         const json_t *points = json_object_get(json_object_get(run, "curves"), curve);
@@ -45,11 +55,14 @@ static void find_mean(const json_t *runs, const struct experiment_case *which, c
             continue;
         for (size_t p = 0; p < json_array_size(points) && p < MOST_POINTS; p++) {
             const json_t *point = json_array_get(points, p);
-            const double share = 1 / (double)++seeds[p];
+            const json_t *y = json_array_get(point, 1);
 
-            out->x[p] += share * (json_number_value(json_array_get(point, 0)) - out->x[p]);
-            out->y[p] += share * (json_number_value(json_array_get(point, 1)) - out->y[p]);
             out->count = p + 1 > out->count ? p + 1 : out->count;
+            if (!json_is_number(y))
+                continue;
+            add_to_mean(&out->x[p], seeds[p], json_number_value(json_array_get(point, 0)));
+            add_to_mean(&out->y[p], seeds[p], json_number_value(y));
+            seeds[p]++;
         }
     }
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,13 +110,17 @@ static json_t *new_document(const struct results *r, int argc, char *const *argv
     return document;
 }
 
-/* 1: there is a document to go on with; 0: there is none; -1: it is not one of these. */
+/* 1: there is a document to go on with; 0: there is none; -1: it is not one of these, or would be
+ * lost. */
 static int read_document(struct results *r)
 {
     json_error_t error;
 
     if (access(r->path, F_OK) != 0)
         return 0;
+    if (!r->settings->resume)
+        return complain(r, "results of an earlier call; --resume goes on with them, or choose "
+                           "another --out");
     r->document = json_load_file(r->path, JSON_REJECT_DUPLICATES, &error);
     if (r->document == NULL)
         return complain(r, error.text);
@@ -125,8 +130,9 @@ static int read_document(struct results *r)
     json_t *settings = describe_settings(r);
     const int is_same = json_equal(settings, json_object_get(r->document, "settings"));
     json_decref(settings);
-    return is_same ? 1
-                   : complain(r, "made with other options; resume with those, or without --resume");
+    return is_same
+               ? 1
+               : complain(r, "made with other options; resume with those, or choose another --out");
 }
 
 int results_open(struct results *r, const struct experiment *experiment,
@@ -137,7 +143,7 @@ int results_open(struct results *r, const struct experiment *experiment,
         snprintf(r->path, sizeof r->path, "%s", settings->json);
     else
         settings_path(settings, "results.json", r->path);
-    const int found = settings->resume ? read_document(r) : 0;
+    const int found = read_document(r);
     if (found != 0)
         return found > 0 ? 0 : -1;
     r->document = new_document(r, argc, argv);
@@ -201,18 +207,31 @@ int results_has(const struct results *r, const struct experiment_case *which, ui
     return find_run(r, which->condition, which->variant, (json_int_t)seed) != NULL;
 }
 
+/* Takes the run; what a later call would read of it, with the digits that are written. */
+static json_t *as_written(json_t *run)
+{
+    char *text = json_dumps(run, DIGITS);
+    json_t *written = text != NULL ? json_loads(text, 0, NULL) : NULL;
+
+    free(text);
+    json_decref(run);
+    return written;
+}
+
 int results_add(struct results *r, json_t *run)
 {
-    if (json_array_append_new(json_object_get(r->document, "runs"), run) != 0)
+    if (json_array_append_new(json_object_get(r->document, "runs"), as_written(run)) != 0)
         return complain(r, "no memory");
     return results_write(r);
 }
 
-/* A figure of a run; 0 where it has none. */
+/* A figure of a run, one of its own such as "seconds" or what it called so; 0 where it has none. */
 static int figure_of(const json_t *run, const char *metric, double *value)
 {
-    const json_t *figure = json_object_get(json_object_get(run, "figures"), metric);
+    const json_t *figure = json_object_get(run, metric);
 
+    if (!json_is_number(figure))
+        figure = json_object_get(json_object_get(run, "figures"), metric);
     *value = json_number_value(figure);
     return json_is_number(figure);
 }
@@ -226,13 +245,9 @@ static const json_t *finished_run(const struct settings *settings,
 double finished_figure(const struct settings *settings, const struct experiment_case *which,
                        uint64_t seed, const char *metric)
 {
-    const json_t *run = finished_run(settings, which, seed);
-    const json_t *own = json_object_get(run, metric);
     double value;
 
-    if (json_is_number(own))
-        return json_number_value(own);
-    return figure_of(run, metric, &value) ? value : NAN;
+    return figure_of(finished_run(settings, which, seed), metric, &value) ? value : NAN;
 }
 
 size_t finished_curve(const struct settings *settings, const struct experiment_case *which,

@@ -20,7 +20,8 @@ struct results {
 
 /*
  * A new document or, with --resume, the one that is there. 0, or -1 after a
- * word on standard error: what is there has other settings, or cannot be read.
+ * word on standard error: what is there has other settings, cannot be read, or
+ * would be lost without --resume.
  */
 int results_open(struct results *results, const struct experiment *experiment,
                  const struct settings *settings, int argc, char *const *argv);

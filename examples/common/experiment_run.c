@@ -198,7 +198,7 @@ static coordconv_status load_generation(struct run *run, int generation, int64_t
     if (progress != NULL)
         load_progress(run, progress);
     free(progress);
-    run->step = step;
+    run->step = s->first_step = step;
     s->generation = (generation + 1) % GENERATIONS;
     return COORDCONV_OK;
 }
@@ -271,11 +271,17 @@ static int is_over_budget(const struct run *run)
     return run_seconds(run) > run->settings->budget;
 }
 
-int run_stopped(const struct run *run)
+/* Not a run that was paused there in an earlier process. */
+static int is_paused(const struct run *run)
 {
     const long pause_at = run->settings->pause_at;
 
-    return run->step < run->steps && (interrupt_asked() || (pause_at > 0 && run->step >= pause_at));
+    return pause_at > 0 && run->step >= pause_at && run->state->first_step < pause_at;
+}
+
+int run_stopped(const struct run *run)
+{
+    return run->step < run->steps && (interrupt_asked() || is_paused(run));
 }
 
 int run_goes_on(const struct run *run)

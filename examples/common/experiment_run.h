@@ -15,6 +15,7 @@ struct run_state {
     struct trainee trainees[MOST_TRAINEES];
     int32_t trainee_count;
     json_t *figures, *curves;
+    int64_t first_step;         /* of this process */
     double before, core_before; /* seconds of the run in earlier processes */
     double started, core_started;
     double saved;   /* when the last checkpoint was written */

@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-    SPLIT_SEED = 20202
+    SPLIT_SEED = 20202,
+    VALIDATION_SEED = 20203
 };
 
 const char *split_name(enum split split)
@@ -15,17 +16,20 @@ const char *split_name(enum split split)
     return split == UNIFORM ? "uniform" : "quadrant";
 }
 
-coordconv_status positions_make(struct positions *p, enum split split)
+coordconv_status positions_make(struct positions *p, enum split split, int validation)
 {
     int64_t order[POSITIONS];
-    const coordconv_status status = coordconv_permutation(SPLIT_SEED, 0, POSITIONS, order);
+    const coordconv_status status =
+        coordconv_permutation(validation ? VALIDATION_SEED : SPLIT_SEED, 0, POSITIONS, order);
 
     memset(p, 0, sizeof *p);
     for (int64_t i = 0; i < POSITIONS && status == COORDCONV_OK; i++) {
+        const int64_t turned = validation ? POSITIONS - 1 - i : i; /* by half a turn */
+
         if (split == UNIFORM)
             p->is_test[order[i]] = i < POSITIONS / 4;
         else
-            p->is_test[i] = i % SIDE >= SIDE / 2 && i / SIDE >= SIDE / 2;
+            p->is_test[i] = turned % SIDE >= SIDE / 2 && turned / SIDE >= SIDE / 2;
     }
     for (int64_t i = 0; i < POSITIONS; i++)
         if (!p->is_test[i])

@@ -26,7 +26,11 @@ struct positions {
     int64_t train_count;
 };
 
-coordconv_status positions_make(struct positions *p, enum split split);
+/*
+ * validation: the split for choosing hyper-parameters without a look at the test positions:
+ * another draw of the uniform rule, and the quadrant opposite the tested one.
+ */
+coordconv_status positions_make(struct positions *p, enum split split, int validation);
 
 /* Images [count, 32, 32, 1] of zeros and one pixel of value lit. */
 void draw_images(coordconv_tensor *images, int64_t count, const int64_t *positions, double lit);

@@ -47,4 +47,25 @@ ratio=$(figure "uniform, 2 stages" "coordconv, scaled" coords_to_data)
 within "$ratio" 0.2 10 || fail "scaled: gradients of coordinates are $ratio of those of the pixel"
 [ -z "$(figure "uniform, 2 stages" conv coords_to_data)" ] || fail "conv has coordinates"
 
+# One variant alone; with other splits or another rate it does not come out the same.
+one() {
+    folder=$1
+    shift
+    "$program" --quick --stages 2 --variant conv --steps 20 --threads 1 --quiet \
+        --out "$out/$folder" "$@" >"$out/table"
+    figure "uniform, 2 stages" conv test_px
+    figure "quadrant, 2 stages" conv test_px
+}
+one own >"$out/own.px"
+one splits --validation >"$out/splits.px"
+one rate --rate 1e-3 >"$out/rate.px"
+[ "$(wc -l <"$out/own.px")" -eq 2 ] || fail "conv alone has not one result a split"
+for other in splits rate; do
+    if grep -qxFf "$out/own.px" "$out/$other.px"; then fail "other $other, and the same result"; fi
+done
+if "$program" --stages 3 --variant "conv, he" --out "$out/b" 2>"$out/message"; then
+    fail "he with three stages"
+fi
+[ ! -e "$out/b" ] || fail "nothing to do, and a folder for it"
+
 if "$program" --stages 6 --out "$out/b" 2>"$out/message"; then fail "six stages of 32 pixels"; fi

@@ -260,6 +260,12 @@ static int64_t signs_of(const struct zone_count *c)
     return c->ahead + c->aside;
 }
 
+/* Share of all signs that stand in the zone. */
+static double share_of_signs(const struct verdict *v, int zone)
+{
+    return (double)signs_of(&v->zones[zone]) / (double)signs_of(&v->all);
+}
+
 static void tell_zones(struct run *run, const struct verdict *v, int scenes)
 {
     run_figure(run, "f1", f1(&v->all));
@@ -268,8 +274,8 @@ static void tell_zones(struct run *run, const struct verdict *v, int scenes)
     run_figure(run, "clutter_scene", (double)v->all.clutter / scenes);
     if (v->all.aside == 0)
         return;
-    run_figure(run, "signs_centre", (double)signs_of(&v->zones[ZONE_CENTRE]) / signs_of(&v->all));
-    run_figure(run, "signs_ring", (double)signs_of(&v->zones[ZONE_RING]) / signs_of(&v->all));
+    run_figure(run, "signs_centre", share_of_signs(v, ZONE_CENTRE));
+    run_figure(run, "signs_ring", share_of_signs(v, ZONE_RING));
     run_figure(run, "precision_centre", precision(&v->zones[ZONE_CENTRE]));
     run_figure(run, "recall_centre", recall(&v->zones[ZONE_CENTRE]));
     run_figure(run, "precision_ring", precision(&v->zones[ZONE_RING]));

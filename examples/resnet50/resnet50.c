@@ -1,100 +1,46 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * resnet50.c - ResNet-50, plain and behind the CoordConv layer that the CoordConv paper
- * put before it: classify an image, make training steps, tell sizes and times.
+ * put before it: classify an image, make a few training steps on it, tell sizes and times.
  *
- * Weights are drawn at random or loaded from a state dict of PyTorch, saved as
+ * Weights are drawn from the seed or loaded from a state dict of PyTorch, saved as
  * safetensors, with the names of torchvision's ResNet.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
-#include "common/jsonl.h"
-#include "common/options.h"
+#include "common/experiment.h"
+#include "common/experiment_curves.h"
+#include "common/picture.h"
 #include "common/progress.h"
 #include "resnet.h"
 #include "resnet50_image.h"
 
 enum {
+    STEPS = 5,
+    QUICK_STEPS = 2,
+    RUNS = 10, /* of the image */
+    QUICK_RUNS = 2,
+    TOP = 5,
+    MOST_REPORTS = 10 /* mismatches of a file told one by one */
+};
+
+enum net {
     PLAIN,
     COORDCONV,
     NETS,
-    ALL_NETS = NETS, /* the last choice of --net */
-    TOP = 5,
-    MOST_STEPS = 100,
-    MOST_REPORTS = 10, /* mismatches of a file told one by one */
-    PATH_SIZE = 4096
+    ALL_NETS = NETS /* the last choice of --net */
 };
 
-static const char *const net_choices[] = { "plain", "coordconv", "both", NULL };
+static const struct experiment_case cases[NETS] = { { "", "plain" }, { "", "coordconv" } };
 
-struct job {
+struct program {
+    struct experiment experiment;
     int net;
-    const char *weights, *convention, *image, *out, *json;
-    long width, classes, side, steps, runs, threads;
-    int quick, quiet;
-    FILE *json_file;
+    const char *weights, *convention, *image;
+    long width, classes, side, runs;
+    struct picture *picture;
 };
-
-/* What is found out about one net. */
-struct figures {
-    int64_t parameters;
-    size_t arena, packed; /* bytes of an inference plan, and those of them that hold weights */
-    double image, step;   /* seconds: the fastest run of an image, and of a training step */
-    double loss[MOST_STEPS + 1];
-    int32_t top[TOP]; /* classes, the likeliest first */
-    double share[TOP];
-};
-
-static enum options_result read_options(struct job *job, int argc, char **argv)
-{
-    const struct option options[] = {
-        { "net", OPTION_CHOICE, &job->net, net_choices, 0, 0, "NET", "which net" },
-        { "weights", OPTION_TEXT, &job->weights, NULL, 0, 0, "FILE",
-          "safetensors to load; random weights without" },
-        { "convention", OPTION_TEXT, &job->convention, NULL, 0, 0, "NAME",
-          "how the file's CoordConv makes coordinates (coordconv)" },
-        { "image", OPTION_TEXT, &job->image, NULL, 0, 0, "FILE",
-          "PNG or PPM to classify; one is drawn without" },
-        { "width", OPTION_WHOLE, &job->width, NULL, 1, 1024, "N", "channels of the stem (64)" },
-        { "classes", OPTION_WHOLE, &job->classes, NULL, TOP, 1e6, "N", "classes (1000)" },
-        { "side", OPTION_WHOLE, &job->side, NULL, 33, 4096, "N", "pixels of a side (224)" },
-        { "steps", OPTION_WHOLE, &job->steps, NULL, 1, MOST_STEPS, "N", "training steps (1)" },
-        { "runs", OPTION_WHOLE, &job->runs, NULL, 1, 1e6, "N",
-          "runs of the image, the fastest counts (10)" },
-        { "threads", OPTION_WHOLE, &job->threads, NULL, 1, 1024, "N",
-          "most threads (one a processor)" },
-        { "out", OPTION_TEXT, &job->out, NULL, 0, 0, "DIR", "folder for image.png (none)" },
-        { "json", OPTION_TEXT, &job->json, NULL, 0, 0, "FILE", "JSON lines, one a net (none)" },
-        { "quick", OPTION_FLAG, &job->quick, NULL, 0, 0, NULL, "two runs of the image" },
-        { "quiet", OPTION_FLAG, &job->quiet, NULL, 0, 0, NULL, "one line a net" },
-    };
-    const size_t count = sizeof options / sizeof options[0];
-    char message[200];
-    enum options_result result = options_parse(options, count, argc, argv, message, sizeof message);
-
-    if (result == OPTIONS_OK && job->weights != NULL && job->net == ALL_NETS) {
-        snprintf(message, sizeof message, "--weights fill one net: --net plain or --net coordconv");
-        result = OPTIONS_WRONG;
-    }
-    if (result == OPTIONS_HELP) {
-        puts("Usage: resnet50 [options]\n\nRun ResNet-50, plain and behind a CoordConv layer.\n");
-        options_print(stdout, options, count);
-    } else if (result == OPTIONS_WRONG) {
-        fprintf(stderr, "resnet50: %s\nresnet50 --help lists the options\n", message);
-    }
-    return result;
-}
-
-static int complain(const char *what)
-{
-    fprintf(stderr, "resnet50: %s\n", what);
-    return -1;
-}
 
 /* ---- the net ---- */
 
@@ -109,24 +55,24 @@ static void report_mismatch(void *user, int32_t kind, const char *name, const ch
         fprintf(stderr, "  %s\n", text);
 }
 
-static coordconv_status load_weights(const struct job *job, coordconv_model *model)
+static coordconv_status load_weights(const struct program *program, coordconv_model *model)
 {
     /* A module that joins coordinates to its input and holds a convolution, as most are. */
     static const coordconv_name_pair names[] = { { "coordconv.conv", "coordconv" } };
     int told = 0;
     const coordconv_weights_desc desc = { .struct_size = sizeof desc,
-                                          .convention = job->convention,
+                                          .convention = program->convention,
                                           .names = names,
                                           .name_count = 1,
                                           .report = report_mismatch,
                                           .report_user = &told };
 
-    return coordconv_load_weights(model, job->weights, &desc);
+    return coordconv_load_weights(model, program->weights, &desc);
 }
 
 /* Image to logits, and with a label to the loss. */
-static coordconv_status make_model(const struct job *job, coordconv_context *context, int net,
-                                   coordconv_model **model)
+static coordconv_status make_model(const struct program *program, coordconv_context *context,
+                                   int net, coordconv_model **model)
 {
     static const int64_t label_shape = -1;
     coordconv_convention_desc convention = { .struct_size = sizeof convention };
@@ -134,11 +80,11 @@ static coordconv_status make_model(const struct job *job, coordconv_context *con
     coordconv_value logits = COORDCONV_NO_VALUE;
     coordconv_status st = COORDCONV_OK;
 
-    shape.width = (int32_t)job->width;
-    shape.classes = (int32_t)job->classes;
+    shape.width = (int32_t)program->width;
+    shape.classes = (int32_t)program->classes;
     shape.extra = net == COORDCONV ? RESNET_EXTRA : 0;
-    if (job->convention != NULL) {
-        st = coordconv_convention(job->convention, &convention);
+    if (program->convention != NULL) {
+        st = coordconv_convention(program->convention, &convention);
         shape.convention = &convention;
     }
     if (st != COORDCONV_OK)
@@ -151,13 +97,19 @@ static coordconv_status make_model(const struct job *job, coordconv_context *con
     const coordconv_value loss = coordconv_model_softmax_cross_entropy(*model, logits, label);
     coordconv_model_output(*model, "loss", loss);
     st = coordconv_model_status(*model);
-    return st == COORDCONV_OK && job->weights != NULL ? load_weights(job, *model) : st;
+    return st == COORDCONV_OK && program->weights != NULL ? load_weights(program, *model) : st;
 }
 
 /* ---- classify ---- */
 
+/* Classes, the likeliest first. */
+struct top {
+    int32_t classes[TOP];
+    double share[TOP];
+};
+
 /* The likeliest classes of one image, with their shares of exp(logit). */
-static void find_top(const float *logits, int32_t classes, struct figures *f)
+static void find_top(const float *logits, int32_t classes, struct top *top)
 {
     double sum = 0;
 
@@ -166,60 +118,139 @@ static void find_top(const float *logits, int32_t classes, struct figures *f)
         for (int32_t i = 0; i < classes; i++) {
             int taken = 0;
             for (int r = 0; r < rank; r++)
-                taken |= f->top[r] == i;
+                taken |= top->classes[r] == i;
             if (!taken && (best < 0 || logits[i] > logits[best]))
                 best = i;
         }
-        f->top[rank] = best;
+        top->classes[rank] = best;
     }
     for (int32_t i = 0; i < classes; i++)
-        sum += exp((double)logits[i] - (double)logits[f->top[0]]);
+        sum += exp((double)logits[i] - (double)logits[top->classes[0]]);
     for (int rank = 0; rank < TOP; rank++)
-        f->share[rank] = exp((double)logits[f->top[rank]] - (double)logits[f->top[0]]) / sum;
+        top->share[rank] =
+            exp((double)logits[top->classes[rank]] - (double)logits[top->classes[0]]) / sum;
 }
 
-static coordconv_status run_image(const struct job *job, coordconv_plan *plan, struct figures *f)
+static void tell_top(struct run *run, const struct top *top)
 {
+    char name[32];
+
+    for (int i = 0; i < TOP; i++) {
+        snprintf(name, sizeof name, "class_%d", i + 1);
+        run_figure(run, name, top->classes[i]);
+        snprintf(name, sizeof name, "share_%d", i + 1);
+        run_figure(run, name, top->share[i]);
+    }
+}
+
+static coordconv_status run_image(struct run *run, const struct program *program,
+                                  coordconv_plan *plan)
+{
+    const long runs = program->runs > 0 ? program->runs : run->settings->quick ? QUICK_RUNS : RUNS;
     coordconv_tensor *logits = NULL;
+    struct top top;
+    double fastest = INFINITY;
     coordconv_status st = coordconv_plan_run(plan); /* packs the weights: not counted */
 
-    f->image = INFINITY;
-    for (long i = 0; i < (job->quick ? 2 : job->runs) && st == COORDCONV_OK; i++) {
+    for (long i = 0; i < runs && st == COORDCONV_OK; i++) {
         const double begin = progress_seconds();
         st = coordconv_plan_run(plan);
-        f->image = fmin(f->image, progress_seconds() - begin);
+        fastest = fmin(fastest, progress_seconds() - begin);
     }
     if (st == COORDCONV_OK)
         st = coordconv_plan_output(plan, "logits", &logits);
-    if (st == COORDCONV_OK)
-        find_top(coordconv_tensor_data(logits), (int32_t)job->classes, f);
+    if (st != COORDCONV_OK)
+        return st;
+    find_top(coordconv_tensor_data(logits), (int32_t)program->classes, &top);
     coordconv_tensor_unref(logits);
-    return st;
+    tell_top(run, &top);
+    run_figure(run, "image_seconds", fastest);
+    return COORDCONV_OK;
 }
 
-static coordconv_status classify(const struct job *job, coordconv_model *model,
-                                 coordconv_tensor *image, struct figures *f)
+static coordconv_input_shape image_shape(const struct program *program)
+{
+    return (coordconv_input_shape){ "image", 4, 0, { 1, program->side, program->side, 3 } };
+}
+
+static coordconv_status classify(struct run *run, const struct program *program,
+                                 coordconv_model *model, coordconv_tensor *image)
 {
     static const char *const outputs[] = { "logits" };
-    const coordconv_input_shape shape = { "image", 4, 0, { 1, job->side, job->side, 3 } };
+    const coordconv_input_shape shape = image_shape(program);
     const coordconv_plan_desc desc = { .struct_size = sizeof desc,
                                        .inputs = &shape,
                                        .input_count = 1,
                                        .outputs = outputs,
                                        .output_count = 1 };
+    size_t arena = 0, packed = 0;
     coordconv_plan *plan = NULL;
     coordconv_status st;
 
-    if ((st = coordconv_plan_arena_size(model, &desc, &f->arena)) == COORDCONV_OK &&
-        (st = coordconv_plan_packed_size(model, &desc, &f->packed)) == COORDCONV_OK &&
+    if ((st = coordconv_plan_arena_size(model, &desc, &arena)) == COORDCONV_OK &&
+        (st = coordconv_plan_packed_size(model, &desc, &packed)) == COORDCONV_OK &&
         (st = coordconv_plan_new(model, &desc, &plan)) == COORDCONV_OK &&
         (st = coordconv_plan_bind(plan, "image", image)) == COORDCONV_OK)
-        st = run_image(job, plan, f);
+        st = run_image(run, program, plan);
     coordconv_plan_unref(plan);
+    run_figure(run, "arena_bytes", (double)arena);
+    run_figure(run, "weights_bytes", (double)packed);
     return st;
 }
 
-/* ---- train ---- */
+/* ---- train, on the one image, called class 0 ---- */
+
+struct trainer {
+    coordconv_model *model;
+    coordconv_plan *plan;
+    coordconv_optimizer *optimizer;
+    coordconv_tensor *image, *label;
+};
+
+static void trainer_free(struct trainer *t)
+{
+    coordconv_tensor_unref(t->image);
+    coordconv_tensor_unref(t->label);
+    coordconv_optimizer_unref(t->optimizer);
+    coordconv_plan_unref(t->plan);
+    coordconv_model_unref(t->model);
+}
+
+static coordconv_status make_tensors(struct trainer *t, const struct program *program,
+                                     coordconv_context *context)
+{
+    const int64_t image[4] = { 1, program->side, program->side, 3 };
+    coordconv_status st;
+
+    if ((st = coordconv_tensor_new(context, COORDCONV_I32, 1, image, &t->label)) != COORDCONV_OK ||
+        (st = coordconv_tensor_new(context, COORDCONV_F32, 4, image, &t->image)) != COORDCONV_OK)
+        return st;
+    return image_prepare(program->picture, (int)program->side, coordconv_tensor_data(t->image)) == 0
+               ? COORDCONV_OK
+               : COORDCONV_ERR_NOMEM;
+}
+
+static coordconv_status trainer_init(struct trainer *t, const struct program *program,
+                                     const struct run *run)
+{
+    const coordconv_input_shape shape = image_shape(program);
+    const coordconv_plan_desc plan = {
+        .struct_size = sizeof plan, .mode = COORDCONV_TRAINING, .inputs = &shape, .input_count = 1
+    };
+    const coordconv_optimizer_desc sgd = {
+        .struct_size = sizeof sgd, .kind = COORDCONV_SGD, .learning_rate = 1e-3, .momentum = 0.9
+    };
+    coordconv_status st;
+
+    if ((st = make_model(program, run->context, (int)(run->which - cases), &t->model)) !=
+            COORDCONV_OK ||
+        (st = make_tensors(t, program, run->context)) != COORDCONV_OK ||
+        (st = coordconv_plan_new(t->model, &plan, &t->plan)) != COORDCONV_OK ||
+        (st = coordconv_optimizer_new(t->plan, &sgd, &t->optimizer)) != COORDCONV_OK ||
+        (st = coordconv_plan_bind(t->plan, "label", t->label)) != COORDCONV_OK)
+        return st;
+    return coordconv_plan_bind(t->plan, "image", t->image);
+}
 
 static coordconv_status read_loss(coordconv_plan *plan, double *value)
 {
@@ -232,197 +263,177 @@ static coordconv_status read_loss(coordconv_plan *plan, double *value)
     return st;
 }
 
-/* loss[i] is that before step i. */
-static coordconv_status make_steps(const struct job *job, coordconv_plan *plan, struct figures *f)
+static coordconv_status train(struct trainer *t, struct run *run)
 {
-    const coordconv_optimizer_desc sgd = {
-        .struct_size = sizeof sgd, .kind = COORDCONV_SGD, .learning_rate = 1e-3, .momentum = 0.9
-    };
-    coordconv_optimizer *optimizer = NULL;
-    coordconv_status st = coordconv_optimizer_new(plan, &sgd, &optimizer);
+    double fastest = INFINITY, loss = 0;
+    char note[48];
+    coordconv_status st = COORDCONV_OK;
 
-    f->step = INFINITY;
-    for (long i = 0; i < job->steps && st == COORDCONV_OK; i++) {
+    while (st == COORDCONV_OK && run_goes_on(run)) {
         const double begin = progress_seconds();
-        if ((st = coordconv_plan_run(plan)) == COORDCONV_OK &&
-            (st = coordconv_optimizer_step(optimizer)) == COORDCONV_OK)
-            st = read_loss(plan, &f->loss[i]);
-        f->step = fmin(f->step, progress_seconds() - begin);
+        if ((st = coordconv_plan_run(t->plan)) == COORDCONV_OK &&
+            (st = coordconv_optimizer_step(t->optimizer)) == COORDCONV_OK)
+            st = read_loss(t->plan, &loss);
+        if (st != COORDCONV_OK)
+            break;
+        fastest = fmin(fastest, progress_seconds() - begin);
+        run_figure(run, "step_seconds", fastest);
+        if (run->step == 0)
+            run_figure(run, "loss_before", loss);
+        run_point(run, "loss", (double)run->step, loss);
+        snprintf(note, sizeof note, "loss %.3f", loss);
+        st = run_advance(run, note);
     }
-    if (st == COORDCONV_OK && (st = coordconv_plan_forward(plan)) == COORDCONV_OK)
-        st = read_loss(plan, &f->loss[job->steps]);
-    coordconv_optimizer_unref(optimizer);
     return st;
 }
 
-/* On the one image, called class 0. */
-static coordconv_status train(const struct job *job, coordconv_context *context,
-                              coordconv_model *model, coordconv_tensor *image, struct figures *f)
+static coordconv_status look_at_end(struct trainer *t, struct run *run)
 {
-    static const int64_t one = 1;
-    const coordconv_input_shape shape = { "image", 4, 0, { 1, job->side, job->side, 3 } };
-    const coordconv_plan_desc desc = {
-        .struct_size = sizeof desc, .mode = COORDCONV_TRAINING, .inputs = &shape, .input_count = 1
-    };
-    coordconv_tensor *label = NULL;
-    coordconv_plan *plan = NULL;
-    coordconv_status st;
+    double loss = 0;
+    coordconv_status st = coordconv_plan_forward(t->plan);
 
-    if ((st = coordconv_plan_new(model, &desc, &plan)) == COORDCONV_OK &&
-        (st = coordconv_tensor_new(context, COORDCONV_I32, 1, &one, &label)) == COORDCONV_OK &&
-        (st = coordconv_plan_bind(plan, "label", label)) == COORDCONV_OK &&
-        (st = coordconv_plan_bind(plan, "image", image)) == COORDCONV_OK)
-        st = make_steps(job, plan, f);
-    coordconv_tensor_unref(label);
-    coordconv_plan_unref(plan);
+    if (st == COORDCONV_OK)
+        st = read_loss(t->plan, &loss);
+    run_figure(run, "loss_after", loss);
+    run_point(run, "loss", (double)run->step, loss);
+    return st;
+}
+
+static coordconv_status do_run(struct run *run, void *user)
+{
+    const struct program *program = user;
+    struct trainer t = { .model = NULL };
+    coordconv_status st = trainer_init(&t, program, run);
+
+    if (st == COORDCONV_OK) {
+        const struct trainee trainee = { t.model, t.optimizer };
+        st = run_begin(run, &trainee, 1, run->settings->quick ? QUICK_STEPS : STEPS);
+    }
+    if (st == COORDCONV_OK && run->step == 0)
+        st = classify(run, program, t.model, t.image);
+    if (st == COORDCONV_OK)
+        st = train(&t, run);
+    if (st == COORDCONV_OK && !run_stopped(run))
+        st = look_at_end(&t, run);
+    trainer_free(&t);
     return st;
 }
 
 /* ---- what came out ---- */
 
-static void print_figures(const struct job *job, int net, const struct figures *f)
+/* Of the first seed. */
+static void tell(const struct settings *settings, const struct program *program,
+                 const struct experiment_case *which)
 {
-    printf("%-9s %9lld parameters, %.1f ms an image, %.1f ms a training step, loss %.3f -> %.3f\n",
-           net_choices[net], (long long)f->parameters, 1e3 * f->image, 1e3 * f->step, f->loss[0],
-           f->loss[job->steps]);
-    if (job->quiet)
-        return;
-    printf("          %.1f MB of memory for an image, %.1f MB of them weights\n",
-           1e-6 * (double)f->arena, 1e-6 * (double)f->packed);
-    if (job->weights == NULL) {
+    const uint64_t seed = (uint64_t)settings->first_seed;
+
+    printf("%-9s %9.0f parameters, %.1f ms an image, %.1f ms a training step,\n"
+           "          %.1f MB of memory for an image, %.1f MB of them weights\n",
+           which->variant, finished_figure(settings, which, seed, "parameters"),
+           1e3 * finished_figure(settings, which, seed, "image_seconds"),
+           1e3 * finished_figure(settings, which, seed, "step_seconds"),
+           1e-6 * finished_figure(settings, which, seed, "arena_bytes"),
+           1e-6 * finished_figure(settings, which, seed, "weights_bytes"));
+    if (program->weights == NULL) {
         puts("          random weights: give --weights to see which classes it finds");
         return;
     }
     printf("          classes");
-    for (int i = 0; i < TOP; i++)
-        printf("%s %d (%.1f %%)", i > 0 ? "," : "", (int)f->top[i], 100 * f->share[i]);
+    for (int i = 0; i < TOP; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "class_%d", i + 1);
+        printf("%s %.0f", i > 0 ? "," : "", finished_figure(settings, which, seed, name));
+        snprintf(name, sizeof name, "share_%d", i + 1);
+        printf(" (%.1f %%)", 100 * finished_figure(settings, which, seed, name));
+    }
     putchar('\n');
 }
 
-static int write_json(const struct job *job, const char *isa, int net, const struct figures *f)
+static coordconv_status finish(const struct settings *settings, void *user)
 {
-    struct jsonl j;
-    char name[32];
-
-    if (job->json_file == NULL)
-        return 0;
-    jsonl_begin(&j, job->json_file);
-    jsonl_text(&j, "program", "resnet50");
-    jsonl_text(&j, "net", net_choices[net]);
-    jsonl_text(&j, "isa", isa);
-    jsonl_whole(&j, "threads", job->threads);
-    jsonl_whole(&j, "side", job->side);
-    jsonl_whole(&j, "parameters", f->parameters);
-    jsonl_whole(&j, "arena_bytes", (int64_t)f->arena);
-    jsonl_whole(&j, "weights_bytes", (int64_t)f->packed);
-    jsonl_number(&j, "image_seconds", f->image);
-    jsonl_number(&j, "step_seconds", f->step);
-    for (long i = 0; i <= job->steps; i++) {
-        snprintf(name, sizeof name, "loss_%ld", i);
-        jsonl_number(&j, name, f->loss[i]);
-    }
-    for (int i = 0; i < TOP; i++) {
-        snprintf(name, sizeof name, "class_%d", i + 1);
-        jsonl_whole(&j, name, f->top[i]);
-        snprintf(name, sizeof name, "share_%d", i + 1);
-        jsonl_number(&j, name, f->share[i]);
-    }
-    return jsonl_end(&j) == 0 ? 0 : complain(strerror(errno));
-}
-
-/* ---- all of it ---- */
-
-static int do_net(struct job *job, coordconv_context *context, coordconv_tensor *image, int net)
-{
-    coordconv_model *model = NULL;
-    struct figures f = { .parameters = 0 };
-    coordconv_status st;
-
-    if ((st = make_model(job, context, net, &model)) == COORDCONV_OK &&
-        (st = classify(job, model, image, &f)) == COORDCONV_OK)
-        st = train(job, context, model, image, &f);
-    f.parameters = coordconv_model_parameter_count(model);
-    coordconv_model_unref(model);
-    if (st != COORDCONV_OK) {
-        fprintf(stderr, "resnet50: %s: %s\n", coordconv_status_name(st), coordconv_last_error());
-        return -1;
-    }
-    print_figures(job, net, &f);
-    return write_json(job, coordconv_context_isa(context), net, &f);
-}
-
-/* The picture as it is before it is scaled. */
-static int write_picture(const struct job *job, const struct picture *picture)
-{
+    static const struct curve_picture losses = { "loss", "loss on the one image", "training step",
+                                                 "loss.png" };
+    const struct program *program = user;
+    const struct experiment *e = &program->experiment;
     char path[PATH_SIZE], message[PATH_SIZE + 80];
 
-    if (job->out == NULL)
-        return 0;
-    if (mkdir(job->out, 0777) != 0 && errno != EEXIST) {
-        snprintf(message, sizeof message, "%s: %s", job->out, strerror(errno));
-        return complain(message);
-    }
-    snprintf(path, sizeof path, "%s/image.png", job->out);
-    return picture_write_png(picture, path, message, sizeof message) == 0 ? 0 : complain(message);
+    for (size_t i = 0; i < e->case_count && !settings->quiet; i++)
+        tell(settings, program, &e->cases[i]);
+    settings_path(settings, "image.png", path);
+    if (picture_write_png(program->picture, path, message, sizeof message) == 0 &&
+        curves_draw(settings, e->cases, e->case_count, &losses, message, sizeof message) == 0)
+        return COORDCONV_OK;
+    fprintf(stderr, "resnet50: %s\n", message);
+    return COORDCONV_ERR_IO;
 }
 
-/* The image as a tensor [1, side, side, 3]; NULL after a complaint. */
-static coordconv_tensor *make_image(const struct job *job, coordconv_context *context)
+/* ---- the program ---- */
+
+static coordconv_status prepare(const struct settings *settings, void *user)
 {
-    const int64_t shape[4] = { 1, job->side, job->side, 3 };
+    struct program *program = user;
     char message[PATH_SIZE + 80] = "no memory";
-    struct picture *picture = job->image != NULL ? picture_read(job->image, message, sizeof message)
-                                                 : image_draw((int)job->side);
-    coordconv_tensor *image = NULL;
 
-    if (picture == NULL || write_picture(job, picture) != 0 ||
-        coordconv_tensor_new(context, COORDCONV_F32, 4, shape, &image) != COORDCONV_OK ||
-        image_prepare(picture, (int)job->side, coordconv_tensor_data(image)) != 0) {
-        complain(picture == NULL ? message : "no image");
-        coordconv_tensor_unref(image);
-        image = NULL;
+    (void)settings;
+    if (program->net != ALL_NETS) {
+        program->experiment.cases = &cases[program->net];
+        program->experiment.case_count = 1;
+    } else if (program->weights != NULL) {
+        fprintf(stderr, "resnet50: --weights fill one net: --net plain or --net coordconv\n");
+        return COORDCONV_ERR_INVALID;
     }
-    picture_free(picture);
-    return image;
-}
-
-static int do_all(struct job *job)
-{
-    const coordconv_context_desc desc = { .struct_size = sizeof desc,
-                                          .threads = (int32_t)job->threads };
-    coordconv_context *context = NULL;
-    coordconv_tensor *image = NULL;
-    int failed = coordconv_context_new(&desc, &context) != COORDCONV_OK
-                     ? complain(coordconv_last_error())
-                     : 0;
-
-    if (failed == 0)
-        failed = (image = make_image(job, context)) == NULL;
-    job->threads = coordconv_context_threads(context);
-    for (int net = 0; net < NETS && failed == 0; net++)
-        if (job->net == ALL_NETS || job->net == net)
-            failed = do_net(job, context, image, net);
-    coordconv_tensor_unref(image);
-    coordconv_context_unref(context);
-    return failed;
+    program->picture = program->image != NULL
+                           ? picture_read(program->image, message, sizeof message)
+                           : image_draw((int)program->side);
+    if (program->picture != NULL)
+        return COORDCONV_OK;
+    fprintf(stderr, "resnet50: %s\n", message);
+    return COORDCONV_ERR_FORMAT;
 }
 
 int main(int argc, char **argv)
 {
-    struct job job = {
-        .net = ALL_NETS, .width = 64, .classes = 1000, .side = 224, .steps = 1, .runs = 10
+    static const char *const net_choices[] = { "plain", "coordconv", "both", NULL };
+    static const char *const metrics[] = {
+        "parameters",   "loss_before", "loss_after", "image_seconds",
+        "step_seconds", "arena_bytes", NULL
     };
-    const enum options_result options = read_options(&job, argc, argv);
+    struct program program = { .net = ALL_NETS, .width = 64, .classes = 1000, .side = 224 };
+    const struct option options[] = {
+        { "net", OPTION_CHOICE, &program.net, net_choices, 0, 0, "NET", "which net" },
+        { "weights", OPTION_TEXT, &program.weights, NULL, 0, 0, "FILE",
+          "safetensors to load; random weights without" },
+        { "convention", OPTION_TEXT, &program.convention, NULL, 0, 0, "NAME",
+          "how the file's CoordConv makes coordinates (coordconv)" },
+        { "image", OPTION_TEXT, &program.image, NULL, 0, 0, "FILE",
+          "PNG or PPM to classify; one is drawn without" },
+        { "width", OPTION_WHOLE, &program.width, NULL, 1, 1024, "N", "channels of the stem (64)" },
+        { "classes", OPTION_WHOLE, &program.classes, NULL, TOP, 1e6, "N", "classes (1000)" },
+        { "side", OPTION_WHOLE, &program.side, NULL, 33, 4096, "N", "pixels of a side (224)" },
+        { "runs", OPTION_WHOLE, &program.runs, NULL, 1, 1e6, "N",
+          "runs of the image, the fastest counts (10)" },
+    };
 
-    if (options != OPTIONS_OK)
-        return options == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (job.json != NULL) {
-        job.json_file = strcmp(job.json, "-") == 0 ? stdout : fopen(job.json, "w");
-        if (job.json_file == NULL)
-            return complain(job.json), EXIT_FAILURE;
-    }
-    int failed = do_all(&job);
-    if (job.json_file != NULL && job.json_file != stdout && fclose(job.json_file) != 0)
-        failed = complain(job.json);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    program.experiment = (struct experiment){
+        .name = "resnet50",
+        .about =
+            "Run ResNet-50, plain and behind a CoordConv layer, on one image, and train it for a\n"
+            "few steps.",
+        .cases = cases,
+        .case_count = NETS,
+        .metrics = metrics,
+        .seeds = 3,
+        .quick_seeds = 1,
+        .budget = 120,
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
+        .forgets_weights = 1,
+        .user = &program,
+        .prepare = prepare,
+        .run = do_run,
+        .finish = finish,
+    };
+    const int result = experiment_main(&program.experiment, argc, argv);
+    picture_free(program.picture);
+    return result;
 }

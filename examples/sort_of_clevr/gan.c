@@ -17,7 +17,7 @@
 
 enum {
     BATCH = 16,
-    STEPS = 18000,
+    STEPS = 18000, /* these end a run, not the budget, which is for slow machines */
     QUICK_STEPS = 7000,
     CURVE_EVERY = 100,
     GENERATOR = 0, /* which trainee */
@@ -323,8 +323,10 @@ int main(int argc, char **argv)
     };
     const struct experiment experiment = {
         .name = "gan",
-        .about = "Generative adversarial networks of Sort-of-Clevr images, with transposed\n"
-                 "convolutions and with CoordConv.",
+        .about =
+            "Generative adversarial networks of Sort-of-Clevr images, with transposed\n"
+            "convolutions and with CoordConv. A run ends after 18000 steps (7000 with --quick):\n"
+            "of CoordConv about seven minutes on one processor core, four on two.",
         .cases = cases,
         .case_count = VARIANTS,
         .comparisons = comparisons,

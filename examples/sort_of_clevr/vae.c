@@ -16,7 +16,7 @@ enum {
     BATCH = 16,
     STEPS = 8000,
     QUICK_STEPS = 3500,
-    LONGER = 7, /* times as many steps, which makes conv-long last about as long as coordconv */
+    LONGER = 7, /* times as many steps: conv-long takes about four fifths of coordconv's time */
     TEST_BATCH = STUDIO_BATCH,
     CURVE_EVERY = 100,
     FIRST_TEST_NOISE = 1 << 29 /* streams: those below are of training steps */

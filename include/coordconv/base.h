@@ -6,7 +6,8 @@
  *
  * - A function that can fail returns coordconv_status: COORDCONV_OK or a
  *   negative value. On failure its outputs, and the objects handed in, are as
- *   they were before the call.
+ *   they were before the call; but a failed run of a plan may have written to
+ *   the plan's arena, its activations, and the plan may be run again.
  * - The text of the last failure on this thread is coordconv_last_error().
  * - The library never prints, exits, aborts, or changes locale, signal
  *   handlers, the floating-point mode or another library's global state.

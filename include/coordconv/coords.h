@@ -125,8 +125,9 @@ typedef struct coordconv_coords_desc {
                            * and the radius, which is that of x; with _Z of volumes, whose radius is
                            * that of all three axes; no default */
     int64_t depth, height, width; /* 1 .. 2^31 - 1; depth 0: an image; height 0, too: a signal */
-    int64_t channel_stride, slice_stride, row_stride, column_stride; /* in elements; all 0: planes
-                                                                      * without gaps */
+    int64_t channel_stride, slice_stride, row_stride, column_stride; /* in elements; all four 0:
+                                                                      * planes without gaps; else
+                                                                      * each is as it says */
     const coordconv_grid_desc *grid;   /* default NULL: this library's own; of images alone
                                         * COORDCONV_SAMPLING_SWAPPED */
     const coordconv_frame_desc *frame; /* default NULL: the canvas is the whole */
@@ -138,11 +139,17 @@ typedef struct coordconv_coords_desc {
  * into float memory the caller owns. Element (channel c, slice k, row i, column j) goes to
  * dst[c * channel_stride + k * slice_stride + i * row_stride + j * column_stride]. Since 0.1.
  *
- * For channels in another order write them one by one. The caller answers for the room behind
- * dst. Each value is computed in double and rounded once.
+ * COORDCONV_COORDS_PIXEL is refused beside a grid of another sampling than the default and
+ * COORDCONV_SAMPLING_PIXEL, and beside COORDCONV_RADIUS_CENTERED.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (dst NULL, a field out of range, a frame that says
- * something of an axis the canvas has not) or COORDCONV_ERR_ABI; then dst is untouched.
+ * For channels in another order write them one by one. Strides may be negative; no two values may
+ * share a place: ordered by their size, each stride reaches past all that lies within it, but for
+ * those of axes of one sample and of a single channel, which do not count. The caller answers for
+ * the room around dst. Each value is computed in double and rounded once.
+ *
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (dst NULL, a field out of range, strides that let
+ * values share a place, a frame that says something of an axis the canvas has not) or
+ * COORDCONV_ERR_ABI; then dst is untouched.
  */
 COORDCONV_API coordconv_status coordconv_coords_write(const coordconv_coords_desc *desc,
                                                       float *dst);
@@ -154,7 +161,8 @@ typedef struct coordconv_convention_desc {
                                * Y, and RADIUS where it has one */
     int32_t row_first;        /* 1: the channel of the row, y, stands before that of the column */
     int32_t before;           /* 1: coordinates stand before the data channels, not after */
-    coordconv_grid_desc grid; /* its values */
+    coordconv_grid_desc grid; /* its values. Stays the last field, for it may grow, and this struct
+                               * with it and in no other way */
 } coordconv_convention_desc;
 
 /**
@@ -182,7 +190,8 @@ typedef struct coordconv_convention_desc {
  *   "cell-center"      x first, (2 k + 1) / n - 1
  *
  * out: zeroed but for struct_size, which says how much of it the caller knows; written on success.
- * out->grid.struct_size is set, so that the grid can be handed on as it is.
+ * out->grid.struct_size is set to what the caller has of the grid, and no more than this library
+ * knows, so that the grid can be handed on as it is.
  *
  * Where an implementation divides by 0 for an axis of one sample, the grid says the
  * middle. Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL), COORDCONV_ERR_NOT_FOUND

@@ -117,7 +117,9 @@ COORDCONV_API coordconv_status coordconv_tensor_to_dlpack_versioned(
  *
  * On success the deleter (which may be NULL) is called once, by the thread that
  * drops the last reference to the tensor and its views; *managed must stay until
- * then. On failure it is not called and the caller still owns *managed. Strides
+ * then. Where it is NULL, the memory and *managed must stay as long as the tensor, a view of it,
+ * an export of it or a plan it is bound to. On failure it is not called and the caller still owns
+ * *managed. A stride of 0 makes a tensor for reading, see coordconv_tensor_wrap(). Strides
  * of axes with fewer than two indices are ignored, and so are all strides, data and
  * byte_offset of a tensor without elements. data + byte_offset must be aligned
  * for the element type; nothing is copied behind the caller's back. Since 0.1.

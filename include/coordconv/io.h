@@ -147,10 +147,9 @@ typedef struct coordconv_weights_desc {
  *
  * The channels of a CoordConv weight are brought from the order of the
  * convention to data, x, y, z, radius; those of volumes may be "coordconv", or
- * "keras-coordconv" and "monai", which have z, y, x. The values of coordinates are the layer's
- * affair: its range, sampling and radius must be the convention's (make the
- * layer with the grid of coordconv_convention()); what an axis of one sample
- * gives is not compared.
+ * "keras-coordconv" and "monai", which have z, y, x and no radius. The values of coordinates are
+ * the layer's affair: its range, sampling and radius must be the convention's (make the layer with
+ * the grid of coordconv_convention()); what an axis of one sample gives is not compared.
  *
  * All mismatches are reported, sorted by the model's names, before the
  * call fails; a failure changes nothing. A header may have 16,000,000 bytes.

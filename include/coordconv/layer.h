@@ -38,7 +38,8 @@ enum {
  *
  * The grid (coords.h) says how places become coordinates; NULL: as this library does, or in pixels
  * with COORDCONV_COORDS_PIXEL, which is refused beside a grid of another sampling than the default
- * and COORDCONV_SAMPLING_PIXEL. Files keep parameters only, not this.
+ * and COORDCONV_SAMPLING_PIXEL, and beside COORDCONV_RADIUS_CENTERED. Files keep parameters only,
+ * not this.
  */
 typedef struct coordconv_conv2d_desc {
     uint32_t struct_size; /* sizeof the struct */

@@ -44,8 +44,9 @@ typedef struct coordconv_pixels_desc {
     int32_t planar;       /* 0: a pixel's channels side by side (HWC); 1: a plane a channel (CHW) */
     const void *data;     /* first channel of the first pixel of the first row; floats on multiples
                            * of 4 bytes */
-    size_t bytes;         /* readable from data on; 0: the caller answers for it, the only choice
-                           * where row_stride is negative */
+    size_t bytes;         /* readable from data on; 0: nothing is checked and the caller answers for
+                           * it, the only choice where row_stride is negative. A driver's count of
+                           * 0 bytes (a frame that failed) is not to get here */
     int64_t height, width; /* 1 .. 2^31 - 1 */
     int64_t row_stride;   /* bytes from row to row, at least those of a row, gaps allowed; negative:
                            * the first row is the last in memory; 0: rows without gaps */
@@ -115,9 +116,11 @@ typedef struct coordconv_append_desc {
     double focal_x, focal_y;           /* likewise; not 0 where a channel needs them */
     float mean[4], scale[4]; /* of each data channel written: (value - mean) * scale; a scale of 0
                               * is 1. For bytes to be v / 255 - 0.5: mean 127.5, scale 1 / 255 */
-    int64_t channel_stride, row_stride, column_stride; /* of what is written, in floats, so large
-                                                        * that no two values share a place; all 0:
-                                                        * planar without gaps */
+    int64_t channel_stride, row_stride, column_stride; /* of what is written, in floats, not
+                                                        * negative; no two values share a place:
+                                                        * the larger reaches past all that lies
+                                                        * within it; all three 0: planar without
+                                                        * gaps */
 } coordconv_append_desc;
 
 /**

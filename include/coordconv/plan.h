@@ -95,8 +95,8 @@ COORDCONV_API void coordconv_plan_unref(coordconv_plan *plan);
  * input in between makes the backward pass fail. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL; memory of the plan's own
- * arena; of a training plan an input
- * and an output that overlap), COORDCONV_ERR_NOT_FOUND,
+ * arena; an output whose elements share places, as with a stride of 0; of a
+ * training plan an input and an output that overlap), COORDCONV_ERR_NOT_FOUND,
  * COORDCONV_ERR_SHAPE or COORDCONV_ERR_NOMEM.
  */
 COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const char *name,
@@ -125,6 +125,10 @@ COORDCONV_API coordconv_status coordconv_plan_bind(coordconv_plan *plan, const c
  * hands them on: a convolution with coordinates behind a reshape, a global pool, a concatenation of
  * rows, a sum of values with different frames, or a window larger than the larger image makes the
  * next run fail if a frame is set.
+ *
+ * Whether a 3x3 layer goes by Winograd's transforms depends on the image's own size, so the same
+ * samples in a tile and in the larger image may be rounded otherwise; direct_sums of the context's
+ * descriptor forbids the transforms.
  *
  * With frames a layer's coordinate part is made anew for each image that lies in another way than
  * the one before. Results for an image are, bit for bit, what a plan of its batch of one computes

@@ -43,9 +43,12 @@ COORDCONV_API coordconv_status coordconv_tensor_new(coordconv_context *context, 
  * Make a tensor over memory the caller owns. Nothing is copied.
  *
  * strides: elements from one index to the next on each axis, 0 or more; NULL
- * means row-major. data must be aligned for its element type and stay valid
- * until release (may be NULL) has been called. On failure release is not
- * called. Since 0.1.
+ * means row-major. With a stride of 0, or others that let elements share a
+ * place, a tensor is for reading: a copy into it or binding it to an output is
+ * refused. data must be aligned for its element type and stay valid until
+ * release has been called. release may be NULL; then data must stay valid as
+ * long as the tensor, a view of it, an export of it or a plan it is bound to. On
+ * failure release is not called. Since 0.1.
  *
  * Returns as coordconv_tensor_new; COORDCONV_ERR_INVALID also for a NULL data
  * of a tensor that has elements, a misaligned one, and a negative stride.
@@ -77,9 +80,20 @@ COORDCONV_API int64_t coordconv_tensor_stride(const coordconv_tensor *tensor, in
 /** Number of elements, the product of the extents; 0 for NULL. Since 0.1. */
 COORDCONV_API int64_t coordconv_tensor_count(const coordconv_tensor *tensor);
 
-/** First element, at index 0 of every axis; NULL for NULL. Counts as a write (see below). Since
- * 0.1. */
+/**
+ * First element, at index 0 of every axis, to read and to write; NULL for NULL.
+ * Counts as a write, see coordconv_tensor_modified(): no other thread may use the
+ * tensor during the call. To read alone, take coordconv_tensor_const_data().
+ * Since 0.1.
+ */
 COORDCONV_API void *coordconv_tensor_data(coordconv_tensor *tensor);
+
+/**
+ * First element, at index 0 of every axis, to read; NULL for NULL. Counts as
+ * reading, so any number of threads may call it at once, also while plans read
+ * the tensor. Since 0.1.
+ */
+COORDCONV_API const void *coordconv_tensor_const_data(const coordconv_tensor *tensor);
 
 /**
  * Say that elements were written through a pointer kept from an earlier
@@ -118,10 +132,12 @@ COORDCONV_API coordconv_status coordconv_tensor_slice(coordconv_tensor *tensor, 
 /**
  * Copy src into dst: same shape, any strides, any two dtypes. Values are
  * converted as C does; a value outside an integer's range gives its nearest
- * end, a NaN gives 0. The two must not overlap unless they are the same view.
- * Since 0.1.
+ * end, a NaN gives 0. The two must not overlap unless they are the same view,
+ * and no two elements of dst may share a place: ordered by size, each of its
+ * strides reaches past all that lies within it. Since 0.1.
  *
- * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL) or COORDCONV_ERR_SHAPE.
+ * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, elements of dst that share
+ * a place) or COORDCONV_ERR_SHAPE.
  */
 COORDCONV_API coordconv_status coordconv_tensor_copy(coordconv_tensor *dst,
                                                      const coordconv_tensor *src);

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/report.h"
+#include "core/shape.h"
 
 #define WHAT          "append"
 
@@ -48,23 +49,17 @@ static coordconv_status check_kind(const struct cconv_log *log, const coordconv_
     return status;
 }
 
-/* A stride as a size: SIZE_MAX for what has none. */
-static size_t size_of_stride(int64_t stride)
-{
-    return stride == INT64_MIN ? SIZE_MAX : (size_t)(stride < 0 ? -stride : stride);
-}
-
 static coordconv_status check_strides(const struct cconv_log *log, const coordconv_pixels_desc *p,
                                       size_t row, struct cconv_append *a)
 {
     const size_t height = (size_t)p->height, planes = p->planar ? a->unpack.step : 1;
     size_t row_stride, plane_stride, all;
 
-    if (p->row_stride != 0 && size_of_stride(p->row_stride) < row)
+    if (p->row_stride != 0 && cconv_extent(p->row_stride, 1).stride < row)
         return cconv_fail(log, COORDCONV_ERR_SHAPE,
                           WHAT ": row_stride %" PRId64 " is less than the %zu bytes of a row",
                           p->row_stride, row);
-    row_stride = p->row_stride != 0 ? size_of_stride(p->row_stride) : row;
+    row_stride = p->row_stride != 0 ? cconv_extent(p->row_stride, 1).stride : row;
     if (p->plane_stride != 0 &&
         (!p->planar || p->plane_stride < 0 || (size_t)p->plane_stride < row))
         return cconv_fail(log, COORDCONV_ERR_SHAPE,
@@ -309,43 +304,18 @@ static coordconv_status read_coords(const struct cconv_log *log, const coordconv
 
 /* ---- the result ---- */
 
-struct extent {
-    size_t stride, count;
-};
-
-/* By stride, the least first; of equal ones the shorter first. */
-static void sort(struct extent e[3])
-{
-    for (int i = 0; i < 2; i++) {
-        for (int k = 0; k < 2 - i; k++) {
-            if (e[k].stride > e[k + 1].stride ||
-                (e[k].stride == e[k + 1].stride && e[k].count > e[k + 1].count)) {
-                const struct extent swapped = e[k];
-
-                e[k] = e[k + 1];
-                e[k + 1] = swapped;
-            }
-        }
-    }
-}
-
-/* No two values in one place: what lies within a stride ends before it. */
 static coordconv_status check_result(const struct cconv_log *log, const struct cconv_append *a,
                                      size_t channels, size_t count)
 {
-    struct extent e[3] = { { (size_t)a->to_channel, channels },
-                           { (size_t)a->to_row, a->height },
-                           { (size_t)a->to_column, a->width } };
-    size_t last = 0;
+    struct cconv_extent e[] = { { (size_t)a->to_channel, channels },
+                                { (size_t)a->to_row, a->height },
+                                { (size_t)a->to_column, a->width } };
+    size_t last;
 
-    sort(e);
-    for (int i = 0; i < 3; i++) {
-        if (e[i].count > 1 && e[i].stride <= last)
-            return cconv_fail(log, COORDCONV_ERR_SHAPE,
-                              WHAT STRIDES ": %zu channels of %zux%zu overlap", a->to_channel,
-                              a->to_row, a->to_column, channels, a->height, a->width);
-        last = cconv_size_add(last, cconv_size_mul(e[i].stride, e[i].count - 1));
-    }
+    if (cconv_extents_overlap(e, 3, &last))
+        return cconv_fail(log, COORDCONV_ERR_SHAPE,
+                          WHAT STRIDES ": %zu channels of %zux%zu overlap", a->to_channel,
+                          a->to_row, a->to_column, channels, a->height, a->width);
     if (last >= count || last > PTRDIFF_MAX / sizeof(float))
         return cconv_fail(log, COORDCONV_ERR_SHAPE,
                           WHAT ": %zu channels of %zux%zu reach float %zu, dst has %zu", channels,
@@ -373,7 +343,11 @@ static coordconv_status read_result(const struct cconv_log *log, const coordconv
         a->to_row = (int64_t)a->width;
         a->to_channel = (int64_t)a->width * (int64_t)a->height;
     }
-    return check_result(log, a, channels, count);
+    const coordconv_status status = check_result(log, a, channels, count);
+
+    if (a->width == 1)
+        a->to_column = 1; /* what was said says nothing, least of all how channels lie */
+    return status;
 }
 
 /* ---- all of it ---- */

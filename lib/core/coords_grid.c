@@ -374,15 +374,19 @@ static const struct {
     { "cell-center", CELL_CENTER },
 };
 
-static void spell_out(const struct convention *c, coordconv_convention_desc *out)
+/* What a caller has room for is told apart from what the library knows: grid stands last and may
+ * grow, and the caller's own ends where the descriptor does. */
+static void spell_out(const struct convention *c, uint32_t size, coordconv_convention_desc *out)
 {
+    const size_t grid_at = offsetof(coordconv_convention_desc, grid);
+
     *out = (coordconv_convention_desc){
-        .struct_size = sizeof *out,
+        .struct_size = size,
         .coords = (uint32_t)(c->y_alone ? COORDCONV_COORDS_Y : COORDCONV_COORDS_XY) |
                   (c->has_radius ? (uint32_t)COORDCONV_COORDS_RADIUS : 0),
         .row_first = c->row_first,
         .before = c->before,
-        .grid = { .struct_size = sizeof out->grid,
+        .grid = { .struct_size = (uint32_t)CCONV_MIN(size - grid_at, sizeof out->grid),
                   .sampling = c->sampling,
                   .low = (double)c->low,
                   .high = (double)c->high,
@@ -391,27 +395,27 @@ static void spell_out(const struct convention *c, coordconv_convention_desc *out
     };
 }
 
+/* As far as the first release of the grid reached. */
+#define CONVENTION_LEAST                                                                           \
+    (offsetof(coordconv_convention_desc, grid) + CCONV_DESC_END(coordconv_grid_desc, single))
+
 coordconv_status cconv_convention(const struct cconv_log *log, const char *name,
                                   coordconv_convention_desc *out)
 {
     coordconv_convention_desc d;
     coordconv_status status;
-    uint32_t size;
 
     if (name == NULL || out == NULL)
         return cconv_fail(log, COORDCONV_ERR_INVALID, "convention: %s is NULL",
                           name == NULL ? "name" : "out");
-    status = cconv_desc_read(log, "convention", out,
-                             CCONV_DESC_END(coordconv_convention_desc, grid), sizeof d, &d);
+    status = cconv_desc_read(log, "convention", out, CONVENTION_LEAST, sizeof d, &d);
     if (status != COORDCONV_OK)
         return status;
-    size = d.struct_size;
     for (size_t i = 0; i < CCONV_COUNT(names); i++) {
         if (strcmp(name, names[i].name) != 0)
             continue;
-        spell_out(&conventions[names[i].is], &d);
-        d.struct_size = size;
-        memcpy(out, &d, CCONV_MIN(size, sizeof d));
+        spell_out(&conventions[names[i].is], d.struct_size, &d);
+        memcpy(out, &d, CCONV_MIN(d.struct_size, sizeof d));
         return COORDCONV_OK;
     }
     return cconv_fail(log, COORDCONV_ERR_NOT_FOUND, "convention: no convention is called \"%.64s\"",

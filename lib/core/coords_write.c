@@ -3,8 +3,11 @@
  * coords_write.c - coordinate channels of signals, images and volumes, by any grid
  * and frame.
  */
+#include <inttypes.h>
+
 #include "base/checked.h"
 #include "core/coords.h"
+#include "core/shape.h"
 
 #define WHAT "coords_write"
 
@@ -159,6 +162,23 @@ static struct cconv_channel_strides strides_of(const coordconv_coords_desc *d,
     return s;
 }
 
+static coordconv_status check_strides(const struct cconv_channels *c,
+                                      const struct cconv_channel_strides *s)
+{
+    struct cconv_extent e[] = { cconv_extent(s->channel, cconv_coords_count(c->axes, c->coords)),
+                                cconv_extent(s->slice, c->extent[CCONV_Z]),
+                                cconv_extent(s->row, c->extent[CCONV_Y]),
+                                cconv_extent(s->column, c->extent[CCONV_X]) };
+    size_t reach;
+
+    if (cconv_extents_overlap(e, 4, &reach))
+        return cconv_fail(NULL, COORDCONV_ERR_INVALID,
+                          WHAT ": channel, slice, row, column stride %" PRId64 ", %" PRId64
+                               ", %" PRId64 ", %" PRId64 " let values share their places",
+                          s->channel, s->slice, s->row, s->column);
+    return reach > PTRDIFF_MAX / sizeof(float) ? fail("reach of the strides") : COORDCONV_OK;
+}
+
 coordconv_status coordconv_coords_write(const coordconv_coords_desc *desc, float *dst)
 {
     coordconv_coords_desc d;
@@ -175,6 +195,8 @@ coordconv_status coordconv_coords_write(const coordconv_coords_desc *desc, float
     const struct cconv_channel_strides strides = strides_of(&d, c.extent);
     struct writing w = { .channels = &c, .strides = &strides, .to = dst, .single = 1 };
 
+    if ((status = check_strides(&c, &strides)) != COORDCONV_OK)
+        return status;
     write_rows(&w, 0, c.extent[CCONV_Y] * c.extent[CCONV_Z]);
     return COORDCONV_OK;
 }

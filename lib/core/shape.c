@@ -60,6 +60,39 @@ size_t cconv_shape_span(const struct cconv_shape *shape, int32_t first, int32_t 
     return count;
 }
 
+struct cconv_extent cconv_extent(int64_t stride, int64_t count)
+{
+    const size_t up = (size_t)(stride < 0 ? -(stride + 1) : stride);
+
+    return (struct cconv_extent){ up + (stride < 0), (size_t)count };
+}
+
+/* By stride, the least first. */
+static void sort(struct cconv_extent *axes, int32_t n)
+{
+    for (int32_t i = 1; i < n; i++) {
+        const struct cconv_extent e = axes[i];
+        int32_t at = i;
+
+        for (; at > 0 && axes[at - 1].stride > e.stride; at--)
+            axes[at] = axes[at - 1];
+        axes[at] = e;
+    }
+}
+
+int cconv_extents_overlap(struct cconv_extent *axes, int32_t n, size_t *reach)
+{
+    int overlap = 0;
+
+    sort(axes, n);
+    *reach = 0;
+    for (int32_t i = 0; i < n; i++) {
+        overlap |= axes[i].count > 1 && axes[i].stride <= *reach;
+        *reach = cconv_size_add(*reach, cconv_size_mul(axes[i].stride, axes[i].count - 1));
+    }
+    return overlap;
+}
+
 int cconv_shape_equal(const struct cconv_shape *a, const struct cconv_shape *b)
 {
     if (a->ndim != b->ndim)

@@ -33,6 +33,18 @@ size_t cconv_shape_span(const struct cconv_shape *shape, int32_t first, int32_t 
 /* Row-major strides in elements; room for shape->ndim. */
 void cconv_shape_strides(const struct cconv_shape *shape, int64_t *stride);
 
+/* How far apart neighbours of an axis lie, either way, and how many there are. */
+struct cconv_extent {
+    size_t stride, count;
+};
+
+/* SIZE_MAX for the stride that has no absolute value. */
+struct cconv_extent cconv_extent(int64_t stride, int64_t count);
+
+/* The distance of the elements furthest apart, SIZE_MAX if it overflows. 1 unless all that lies
+ * within each stride ends before it: then no two elements are in one place. Orders the axes. */
+int cconv_extents_overlap(struct cconv_extent *axes, int32_t n, size_t *reach);
+
 int cconv_shape_equal(const struct cconv_shape *a, const struct cconv_shape *b);
 
 /* Fills *buffer and returns its text. */

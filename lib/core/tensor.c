@@ -226,6 +226,11 @@ void *coordconv_tensor_data(coordconv_tensor *tensor)
     return tensor->data;
 }
 
+const void *coordconv_tensor_const_data(const coordconv_tensor *tensor)
+{
+    return tensor != NULL ? tensor->data : NULL;
+}
+
 void coordconv_tensor_modified(coordconv_tensor *tensor)
 {
     if (tensor != NULL)
@@ -261,6 +266,17 @@ static const char *end_of(const coordconv_tensor *t)
 int cconv_tensor_overlap(const coordconv_tensor *a, const coordconv_tensor *b)
 {
     return (uintptr_t)a->data < (uintptr_t)end_of(b) && (uintptr_t)b->data < (uintptr_t)end_of(a);
+}
+
+int cconv_tensor_overlaps_itself(const coordconv_tensor *tensor)
+{
+    struct cconv_extent axes[COORDCONV_MAX_NDIM];
+    size_t reach;
+
+    for (int32_t i = 0; i < tensor->shape.ndim; i++)
+        axes[i] = cconv_extent(tensor->stride[i], tensor->shape.dim[i]);
+    return cconv_shape_count(&tensor->shape) > 0 &&
+           cconv_extents_overlap(axes, tensor->shape.ndim, &reach);
 }
 
 int32_t coordconv_tensor_is_contiguous(const coordconv_tensor *tensor)

@@ -71,6 +71,9 @@ coordconv_status cconv_tensor_draw(coordconv_tensor *tensor, int32_t kind, doubl
 /* 1 if the memory between the first and last element of the two has bytes in common. */
 int cconv_tensor_overlap(const coordconv_tensor *a, const coordconv_tensor *b);
 
+/* 1 if two elements may lie in one place: some stride does not reach past all that lies within. */
+int cconv_tensor_overlaps_itself(const coordconv_tensor *tensor);
+
 /* 1 if the elements lie row-major without gaps. */
 int cconv_tensor_is_row_major(const coordconv_tensor *tensor);
 

@@ -474,6 +474,10 @@ coordconv_status coordconv_tensor_copy(coordconv_tensor *dst, const coordconv_te
         return cconv_fail(&cconv_tensor_context(dst)->log, COORDCONV_ERR_SHAPE,
                           "copy: shape %s into shape %s", cconv_shape_print(&src->shape, &from),
                           cconv_shape_print(&dst->shape, &to));
+    if (cconv_tensor_overlaps_itself(dst))
+        return cconv_fail(&cconv_tensor_context(dst)->log, COORDCONV_ERR_INVALID,
+                          "copy: elements of dst, of shape %s, share their places",
+                          cconv_shape_print(&dst->shape, &to));
     cconv_tensor_copy_elements(dst, src);
     return COORDCONV_OK;
 }

@@ -449,6 +449,10 @@ static coordconv_status check_overlap(const coordconv_plan *plan,
         return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_INVALID,
                           "plan_bind: the tensor for \"%s\" lies in the plan's own arena",
                           port->name);
+    if (!is_input && cconv_tensor_overlaps_itself(tensor))
+        return cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_INVALID,
+                          "plan_bind: elements of the tensor for \"%s\" share their places",
+                          port->name);
     if (!plan->training || (is_input && !cconv_plan_readable(plan, port, tensor)))
         count = 0;
     for (int32_t i = 0; i < count; i++) {

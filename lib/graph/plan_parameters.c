@@ -108,6 +108,9 @@ coordconv_status coordconv_plan_get_parameters(const coordconv_plan *plan, coord
 {
     coordconv_status st = check_flat(plan, "plan_get_parameters", flat);
 
+    if (st == COORDCONV_OK && cconv_tensor_overlaps_itself(flat))
+        st = cconv_fail(&cconv_plan_context(plan)->log, COORDCONV_ERR_INVALID,
+                        "plan_get_parameters: elements of the vector share their places");
     for (int32_t i = 0; st == COORDCONV_OK && i < plan->parameter_count; i++) {
         coordconv_tensor part = flat_part(flat, &plan->parameters[i]);
 

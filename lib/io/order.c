@@ -77,13 +77,23 @@ static int has_volumes(const char *convention)
            strcmp(convention, "monai") == 0;
 }
 
+/* What layers of so many axes may see by a convention: of volumes nobody else has a radius. */
+static uint32_t offered(const char *name, uint32_t coords, int32_t ndim)
+{
+    if (ndim != 5 || !has_volumes(name))
+        return coords;
+    if (strcmp(name, "coordconv") != 0)
+        coords &= ~(uint32_t)COORDCONV_COORDS_RADIUS;
+    return coords | COORDCONV_COORDS_Z;
+}
+
 const char *cconv_order_check(const coordconv_layer *layer, const char *name,
                               const coordconv_convention_desc *convention,
                               struct cconv_order_text *buffer)
 {
     const struct cconv_conv_attr *a = &layer->attr.conv;
-    const uint32_t z = has_volumes(name) ? (uint32_t)COORDCONV_COORDS_Z : 0;
-    const char *missing = cconv_coords_lacking(a->coords, convention->coords | z);
+    const int32_t ndim = layer->tensors[0].tensor->shape.ndim;
+    const char *missing = cconv_coords_lacking(a->coords, offered(name, convention->coords, ndim));
     struct cconv_grid theirs;
     char mine[128], other[128];
 

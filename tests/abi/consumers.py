@@ -171,8 +171,26 @@ def readme():
 
 
 def guides():
-    for page in ("quick-guide", "pipeline", "layer", "model", "training"):
+    for page in ("quick-guide", "pipeline", "layer", "model", "training", "frames",
+                 "pytorch-weights", "python"):
         run_blocks(os.path.join("doc", page + ".md"))
+
+
+def documents():
+    """Manual pages and, where they were made, the reference; every page, with what it shows."""
+    installed("man3/coordconv.3*")
+    if os.path.isdir(os.path.join(build, "doc", "reference", "html")):
+        installed("doc/coordconv/html/index.html")
+        for header in glob.glob(os.path.join(tree, "include", "coordconv", "*.h")):
+            installed("man3/coordconv-%s.3*" % os.path.basename(header)[:-2])
+    pages = glob.glob(os.path.join(tree, "doc", "*.md"))
+    for page in pages:
+        copy = installed("doc/coordconv/" + os.path.basename(page))
+        with open(page, encoding="utf-8") as f:
+            for name in re.findall(r"\]\((pictures/[^)#]*|[^)#/:]*\.md)[)#]", f.read()):
+                if not os.path.exists(os.path.join(os.path.dirname(copy), name)):
+                    sys.exit("%s: %s is not installed" % (copy, name))
+    print(len(pages), "pages, and what they show")
 
 
 shutil.rmtree(work, ignore_errors=True)

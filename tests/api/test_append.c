@@ -2,6 +2,7 @@
  *
  * test_append.c - coordconv_append: pixels of every layout against a loop over them, coordinates
  * against their formulas, parts of images against the whole, and arguments that are refused.
+ * Conventions are in test_append_conventions.c.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -73,8 +74,8 @@ static float pixel(const coordconv_pixels_desc *p, int64_t i, int64_t j, int64_t
     return size == 1 ? (float)*at : *(const float *)(const void *)at;
 }
 
-static void random_layout(uint64_t *state, coordconv_append_desc *d, int64_t channels,
-                          int64_t height, int64_t width)
+static void random_strides(uint64_t *state, coordconv_append_desc *d, int64_t channels,
+                           int64_t height, int64_t width)
 {
     const int64_t gap = (int64_t)below(state, 3);
 
@@ -101,6 +102,15 @@ static void random_layout(uint64_t *state, coordconv_append_desc *d, int64_t cha
         d->row_stride = channels;
         d->column_stride = height * channels + gap;
     }
+}
+
+/* The stride along a single column is of no importance. */
+static void random_layout(uint64_t *state, coordconv_append_desc *d, int64_t channels,
+                          int64_t height, int64_t width)
+{
+    random_strides(state, d, channels, height, width);
+    if (width == 1 && d->column_stride != 0)
+        d->column_stride = 1 + (int64_t)below(state, (uint64_t)channels + 3);
 }
 
 static const coordconv_channel many[] = {
@@ -176,7 +186,8 @@ static int32_t random_target(uint64_t *state, int32_t from)
 static void check_random(coordconv_context *context, uint64_t *state)
 {
     const int64_t height = 1 + (int64_t)below(state, 12);
-    const int64_t width = 1 + (int64_t)below(state, below(state, 4) ? 90 : 1200);
+    const uint64_t widths[] = { 1, 30, 90, 1200 };
+    const int64_t width = 1 + (int64_t)below(state, widths[below(state, 4)]);
     struct image im = random_image(state, height, width);
     const int32_t coords = (int32_t)(1 + below(state, below(state, 3) ? 3 : COUNT(many)));
     coordconv_append_desc d = { .struct_size = sizeof d,
@@ -414,37 +425,6 @@ static void our_own_way_is_that_of_coords_fill(void **state)
         coordconv_coords_fill(d.coords | COORDCONV_COORDS_PIXEL, 37, 601, want, 37 * 601, 601, 1));
     coordinates_of(&in_pixels, 37, 601, 3, got);
     assert_memory_equal(got, want, sizeof want);
-}
-
-static void conventions_order_channels(void **state)
-{
-    static const unsigned char grey[6] = { 10, 20, 30, 40, 50, 60 };
-    static const float wizaron[] = { -1, -1, -1, 1, 1, 1, -1, 0,  1,  -1, 0,  1,
-                                     1,  0,  1,  1, 0, 1, 10, 20, 30, 40, 50, 60 };
-    static const float solo[] = { 10, 20, 30, 40, 50, 60, -1, 0, 1, -1, 0, 1, -1, -1, -1, 1, 1, 1 };
-    const coordconv_pixels_desc p = { .struct_size = sizeof p,
-                                      .format = COORDCONV_PIXELS_GREY,
-                                      .dtype = COORDCONV_U8,
-                                      .data = grey,
-                                      .bytes = sizeof grey,
-                                      .height = 2,
-                                      .width = 3 };
-    coordconv_append_desc d = { .struct_size = sizeof d,
-                                .convention = "wizaron",
-                                .coords = COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS };
-    float got[24];
-    (void)state;
-
-    check_ok(coordconv_append(NULL, &p, &d, got, 24));
-    for (int i = 0; i < 24; i++)
-        if (wizaron[i] != 0 || i / 6 != 2)
-            assert_true(got[i] == wizaron[i]);
-    assert_true(fabsf(got[13] - 0.70710678F) < 1e-7F && got[13] == got[16]);
-    d.convention = "solo";
-    check_fails(coordconv_append(NULL, &p, &d, got, 24), COORDCONV_ERR_INVALID, "no radius");
-    d.coords = 0;
-    check_ok(coordconv_append(NULL, &p, &d, got, 18));
-    assert_memory_equal(got, solo, sizeof solo);
 }
 
 /* Flags choose among the channels of a convention, and keep its order. */
@@ -724,7 +704,6 @@ int main(void)
         cmocka_unit_test(a_region_of_a_padded_frame),
         cmocka_unit_test(channels_are_what_they_say),
         cmocka_unit_test(our_own_way_is_that_of_coords_fill),
-        cmocka_unit_test(conventions_order_channels),
         cmocka_unit_test(flags_choose_channels),
         cmocka_unit_test(an_empty_list_leaves_the_pixels),
         cmocka_unit_test(parts_have_the_bits_of_the_whole),

@@ -252,6 +252,7 @@ static void tensor_null(void **state)
     assert_int_equal(coordconv_tensor_stride(NULL, 0), 0);
     assert_int_equal(coordconv_tensor_count(NULL), 0);
     assert_null(coordconv_tensor_data(NULL));
+    assert_null(coordconv_tensor_const_data(NULL));
     assert_int_equal(coordconv_tensor_is_contiguous(NULL), 0);
 }
 

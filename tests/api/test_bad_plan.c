@@ -300,6 +300,37 @@ static void binding(void **state)
     coordconv_plan_unref(plan);
 }
 
+/* One row for all images of the batch: good to read, not to write. */
+static void binding_what_shares_places(void **state)
+{
+    static const int64_t strides[] = { 0, 3, 1 };
+    coordconv_plan *plan = make_plan(COORDCONV_INFERENCE);
+    coordconv_tensor *y = NULL, *x = NULL, *repeated = NULL;
+    float one[15] = { 1, 2, 3, 4, 5 };
+    int64_t shape[3];
+    (void)state;
+
+    check_ok(coordconv_tensor_wrap(context, COORDCONV_F32, 3, x_shape.shape, strides, one, NULL,
+                                   NULL, &x));
+    bind_good(plan);
+    check_ok(coordconv_plan_bind(plan, "x", x));
+    check_ok(coordconv_plan_run(plan));
+    check_ok(coordconv_plan_output(plan, "y", &y));
+    for (int32_t i = 0; i < 3; i++)
+        shape[i] = coordconv_tensor_dim(y, i);
+    assert_int_equal(coordconv_tensor_ndim(y), 3);
+    check_ok(coordconv_tensor_wrap(context, COORDCONV_F32, 3, shape, strides, one, NULL, NULL,
+                                   &repeated));
+    check_fails(coordconv_plan_bind(plan, "y", repeated), COORDCONV_ERR_INVALID,
+                "\"y\" share their places");
+    check_ok(coordconv_plan_run(plan)); /* as it was bound */
+    assert_true(one[0] == 1 && one[4] == 5);
+    coordconv_tensor_unref(repeated);
+    coordconv_tensor_unref(x);
+    coordconv_tensor_unref(y);
+    coordconv_plan_unref(plan);
+}
+
 static void labels_out_of_range(void **state)
 {
     static const int32_t bad[] = { -1, 10, INT32_MAX, INT32_MIN };
@@ -388,6 +419,9 @@ static void flat_parameters(void **state)
     coordconv_tensor *flat = new_tensor(COORDCONV_F32, 1, &right);
     coordconv_tensor *longer = new_tensor(COORDCONV_F32, 1, &wrong);
     coordconv_tensor *folded = new_tensor(COORDCONV_F32, 2, square);
+    coordconv_tensor *repeated = NULL;
+    const int64_t still = 0;
+    float one = 1;
     const char *name = "unchanged";
     int64_t offset = 77;
     (void)state;
@@ -410,6 +444,11 @@ static void flat_parameters(void **state)
     check_fails(coordconv_plan_get_parameters(plan, longer), COORDCONV_ERR_SHAPE, "9");
     check_fails(coordconv_plan_get_parameters(plan, folded), COORDCONV_ERR_SHAPE, "[2, 4]");
     check_fails(coordconv_plan_get_parameters(inference, flat), COORDCONV_ERR_STATE, "inference");
+    check_ok(coordconv_tensor_wrap(context, COORDCONV_F32, 1, &right, &still, &one, NULL, NULL,
+                                   &repeated));
+    check_fails(coordconv_plan_get_parameters(plan, repeated), COORDCONV_ERR_INVALID,
+                "share their places");
+    check_ok(coordconv_plan_set_parameters(plan, repeated));
     check_fails(coordconv_plan_set_parameters(NULL, flat), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_plan_set_parameters(plan, NULL), COORDCONV_ERR_INVALID, "NULL");
     check_fails(coordconv_plan_set_parameters(plan, longer), COORDCONV_ERR_SHAPE, "9");
@@ -417,6 +456,7 @@ static void flat_parameters(void **state)
     coordconv_tensor_unref(flat);
     coordconv_tensor_unref(longer);
     coordconv_tensor_unref(folded);
+    coordconv_tensor_unref(repeated);
     coordconv_plan_unref(plan);
     coordconv_plan_unref(inference);
 }
@@ -742,6 +782,7 @@ int main(void)
         cmocka_unit_test(arenas),
         cmocka_unit_test(models_without_a_plan),
         cmocka_unit_test(binding),
+        cmocka_unit_test(binding_what_shares_places),
         cmocka_unit_test(labels_out_of_range),
         cmocka_unit_test(order_of_calls),
         cmocka_unit_test(results),

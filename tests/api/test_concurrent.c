@@ -113,6 +113,7 @@ static void must(int right)
 
 struct runner {
     coordconv_plan *plan;
+    const coordconv_tensor *weight; /* of the model all run */
     float want[N * 5];
 };
 
@@ -124,7 +125,8 @@ static void *run_plan(void *arg)
         coordconv_tensor *y = NULL;
         must(coordconv_plan_run(r->plan) == COORDCONV_OK);
         must(coordconv_plan_output(r->plan, "y", &y) == COORDCONV_OK);
-        must(memcmp(coordconv_tensor_data(y), r->want, sizeof r->want) == 0);
+        must(memcmp(coordconv_tensor_const_data(y), r->want, sizeof r->want) == 0);
+        must(((const float *)coordconv_tensor_const_data(r->weight))[i] != 0);
         coordconv_tensor_unref(y);
     }
     return NULL;
@@ -134,9 +136,11 @@ static void plans_of_one_model(void **state)
 {
     coordconv_model *m = new_model(context);
     struct runner runners[THREADS];
+    coordconv_tensor *weight = test_parameter(coordconv_model_layer(m, 0), "weight");
     (void)state;
 
     for (size_t i = 0; i < THREADS; i++) {
+        runners[i].weight = weight;
         runners[i].plan = new_plan(context, m, COORDCONV_INFERENCE, 10 + i);
         check_ok(coordconv_plan_run(runners[i].plan));
         coordconv_tensor *y = output(runners[i].plan);

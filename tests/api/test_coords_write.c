@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "published.h"
 #include "support.h"
 
 enum {
@@ -249,6 +250,63 @@ static void as_layers_see_them(void **state)
     }
 }
 
+/* x, y and the radius of a convention's grid, in this library's order. */
+static void check_published(const struct published *e, const char *name)
+{
+    const int pixels = e->height * e->width;
+    coordconv_convention_desc convention = { .struct_size = sizeof convention };
+    coordconv_coords_desc desc = { .struct_size = sizeof desc,
+                                   .coords = COORDCONV_COORDS_XY |
+                                             (e->has_radius ? COORDCONV_COORDS_RADIUS : 0),
+                                   .height = e->height,
+                                   .width = e->width,
+                                   .grid = &convention.grid };
+    float got[3 * 9];
+
+    check_ok(coordconv_convention(name, &convention));
+    check_ok(coordconv_coords_write(&desc, got));
+    for (int i = 0; i < (e->has_radius ? 3 : 2) * pixels; i++) {
+        const double *const want = i / pixels == 2                ? e->radius
+                                   : (i / pixels == e->row_first) ? e->first
+                                                                  : e->second;
+
+        if (!published_near((double)got[i], want[i % pixels]))
+            fail_msg("%s: value %d is %g, published %g", name, i, (double)got[i], want[i % pixels]);
+    }
+}
+
+static void conventions_give_what_is_published(void **state)
+{
+    (void)state;
+
+    published_each(check_published);
+}
+
+/* Strides of single samples and of a single channel are of no importance; others may run back. */
+static void any_strides_that_keep_values_apart(void **state)
+{
+    static const float line[] = { -1, 0, 1 };
+    coordconv_coords_desc desc = { .struct_size = sizeof desc,
+                                   .coords = COORDCONV_COORDS_Y | COORDCONV_COORDS_PIXEL,
+                                   .height = 2,
+                                   .width = 2,
+                                   .row_stride = -3,
+                                   .column_stride = 2 };
+    float got[6] = { 0 };
+    (void)state;
+
+    check_ok(coordconv_coords_write(&desc, got + 3)); /* its second row comes first in memory */
+    for (int i = 0; i < 6; i++)
+        assert_true(got[i] == (i == 0 || i == 2 ? 1.0F : 0.0F));
+    desc = (coordconv_coords_desc){ .struct_size = sizeof desc,
+                                    .coords = COORDCONV_COORDS_X,
+                                    .height = 1,
+                                    .width = 3,
+                                    .channel_stride = 1,
+                                    .column_stride = 1 };
+    check_values(&desc, line, 3);
+}
+
 static void bad_arguments_are_refused(void **state)
 {
     const coordconv_coords_desc good = {
@@ -276,8 +334,8 @@ static void bad_arguments_are_refused(void **state)
             assert_int_equal(((const unsigned char *)dst)[byte], 0x5a);                            \
     } while (0)
 #define LINE                                                                                       \
-    d.coords = COORDCONV_COORDS_X;                                                                 \
-    d.height = 0
+    d.height = 0;                                                                                  \
+    d.coords = COORDCONV_COORDS_X
     REFUSED(d.struct_size = 8, ABI, "struct_size 8");
     REFUSED(d.coords = 0, INVALID, "coords");
     REFUSED(d.coords = 64, INVALID, "coords");
@@ -298,6 +356,14 @@ static void bad_arguments_are_refused(void **state)
         REFUSED(LINE; d.frame = &of_volume[i], INVALID, "frame z");
         REFUSED(LINE; d.frame = &of_image[i], INVALID, "frame y");
     }
+    REFUSED(d.column_stride = 1, INVALID, "stride 0, 0, 0, 1 let values share");
+    REFUSED(LINE | COORDCONV_COORDS_RADIUS; d.column_stride = 1, INVALID, "share their places");
+    REFUSED(d.column_stride = 1; d.row_stride = 3; d.channel_stride = 5, INVALID, "share");
+    REFUSED(d.column_stride = -1; d.row_stride = 2; d.channel_stride = 6, INVALID, "share");
+    REFUSED(d.depth = 2; d.column_stride = 1; d.row_stride = 3; d.slice_stride = -5;
+            d.channel_stride = 12, INVALID, "share");
+    REFUSED(d.column_stride = 1; d.row_stride = INT64_MIN;
+            d.channel_stride = 3, INVALID, "reach of the strides");
     check_fails(coordconv_coords_write(NULL, dst), COORDCONV_ERR_INVALID, "desc is NULL");
     check_fails(coordconv_coords_write(&good, NULL), COORDCONV_ERR_INVALID, "dst is NULL");
 }
@@ -307,6 +373,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand),
         cmocka_unit_test(as_layers_see_them),
+        cmocka_unit_test(conventions_give_what_is_published),
+        cmocka_unit_test(any_strides_that_keep_values_apart),
         cmocka_unit_test(bad_arguments_are_refused),
     };
 

@@ -236,6 +236,30 @@ static void strides_of_single_indices_are_ignored(void **state)
     coordconv_tensor_unref(t);
 }
 
+/* One number seen at every index of an axis, as numpy.broadcast_to makes it: read, not written. */
+static void an_import_may_repeat_elements(void **state)
+{
+    static const int64_t shape[] = { 2, 3, 4 };
+    struct product p;
+    coordconv_tensor *t = NULL, *copy = NULL;
+    (void)state;
+
+    produce(&p);
+    p.strides[0] = 0;
+    check_ok(import(&p, 0, &t));
+    assert_int_equal(coordconv_tensor_stride(t, 0), 0);
+    assert_int_equal(coordconv_tensor_is_contiguous(t), 0);
+    check_ok(coordconv_tensor_new(context, COORDCONV_F32, 3, shape, &copy));
+    check_ok(coordconv_tensor_copy(copy, t));
+    for (int i = 0; i < 24; i++)
+        assert_true(((const float *)coordconv_tensor_data(copy))[i] ==
+                    p.values[i % 12 / 4 * 5 + i % 4]);
+    check_fails(coordconv_tensor_copy(t, copy), COORDCONV_ERR_INVALID, "share their places");
+    coordconv_tensor_unref(copy);
+    coordconv_tensor_unref(t);
+    assert_int_equal(p.deleted, 1);
+}
+
 static void a_deleter_may_be_missing(void **state)
 {
     struct product p;
@@ -645,6 +669,7 @@ int main(void)
         TEST(an_import_without_axes_is_a_scalar),
         TEST(an_import_without_elements_needs_no_data),
         TEST(strides_of_single_indices_are_ignored),
+        TEST(an_import_may_repeat_elements),
         TEST(a_deleter_may_be_missing),
         TEST(the_last_view_calls_the_deleter),
         TEST(other_minor_versions_and_harmless_flags_are_read),

@@ -3,6 +3,7 @@
  * test_frames.c - coordinates of layers by any convention, and of images that lie
  * in larger ones, against plain loops over coordinates joined to the input.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -504,6 +505,101 @@ static void tiles_are_the_whole(void **state)
     }
 }
 
+/* ---- frames: tiles by transforms ---- */
+
+/* The largest distance of an image from the exact values, of which row y and column x are the
+ * first. */
+static double farthest(coordconv_tensor *image, const struct naive_image *want, int y, int x)
+{
+    const int height = (int)coordconv_tensor_dim(image, 1), c = want->channels;
+    const int row = (int)coordconv_tensor_dim(image, 2) * c;
+    double far = 0;
+
+    for (int i = 0; i < height * row; i++) {
+        const int at = ((y + i / row) * want->width + x) * c + i % row;
+
+        far = fmax(far, fabs((double)test_values(image)[i] - want->value[at]));
+    }
+    return far;
+}
+
+static coordconv_tensor *run_framed(coordconv_layer *layer, coordconv_tensor *x,
+                                    const coordconv_frame_desc *frame)
+{
+    int64_t shape[4];
+    coordconv_tensor *y;
+
+    for (int i = 0; i < 4; i++)
+        shape[i] = coordconv_tensor_dim(x, i);
+    check_ok(coordconv_layer_output_shape(layer, 4, shape, shape));
+    y = test_tensor(context, 4, shape, 1);
+    coordconv_plan *plan = new_plan(1, &layer, x, y, COORDCONV_INFERENCE, 1);
+    check_ok(coordconv_plan_set_frames(plan, "x", frame != NULL, frame));
+    run(plan, x, y);
+    coordconv_plan_unref(plan);
+    return y;
+}
+
+/* 1 if some bits of a random tile are not those of the whole image. */
+static int check_transformed(void)
+{
+    const struct naive_conv c = { .desc = { .coords = COORDCONV_COORDS_XY,
+                                            .in_channels = pick(32, 40),
+                                            .out_channels = pick(32, 40),
+                                            .kernel = { 3, 3 } } };
+    const int h = pick(36, 48), w = pick(36, 48), tile_h = pick(6, 30), tile_w = pick(6, 30);
+    const int y = pick(0, h - tile_h), x = pick(0, w - tile_w);
+    const double bound = 2 * 9 * (c.desc.in_channels + 2) * (double)FLT_EPSILON;
+    const coordconv_frame_desc frame = frame_of(y, x, h, w);
+    coordconv_tensor *image = new_tensor(1, h, w, c.desc.in_channels, 41);
+    coordconv_tensor *tile = new_tensor(1, tile_h, tile_w, c.desc.in_channels, 42);
+    coordconv_layer *layer = naive_layer(context, &c);
+    const struct naive_image in = naive_copy(image, 0);
+    uint64_t seed = 43;
+
+    for (int i = 0; i < c.desc.out_channels * (c.desc.in_channels + 2) * 9; i++)
+        test_values(test_parameter(layer, "weight"))[i] = (test_real)test_random(&seed);
+    const struct naive_image want = naive_run(&c, layer, NULL, &in);
+    cut(image, y, x, tile, 0);
+    coordconv_tensor *whole = run_framed(layer, image, NULL);
+    coordconv_tensor *part = run_framed(layer, tile, &frame);
+    coordconv_tensor *same = test_like(context, part);
+
+    assert_true(farthest(whole, &want, 0, 0) <= bound);
+    assert_true(farthest(part, &want, y, x) <= bound);
+    cut(whole, y, x, same, 0);
+    const int differs = memcmp(test_values(same), test_values(part),
+                               (size_t)coordconv_tensor_count(part) * sizeof(test_real)) != 0;
+    naive_free();
+    coordconv_tensor_unref(same);
+    coordconv_tensor_unref(part);
+    coordconv_tensor_unref(whole);
+    coordconv_layer_unref(layer);
+    coordconv_tensor_unref(tile);
+    coordconv_tensor_unref(image);
+    return differs;
+}
+
+/* Where transforms are allowed, the size of an image decides whether and which, so a tile need not
+ * have the whole's bits; both are as near to the exact values as the documentation's page on
+ * numerics says. */
+static void tiles_are_near_the_whole_by_transforms(void **state)
+{
+    const int cases = getenv("COORDCONV_TEST_SHORT") != NULL ? 6 : 24;
+    coordconv_context *const direct = context;
+    int differ = 0;
+    (void)state;
+
+    random_state = 6;
+    context = test_context(1, NULL, NULL);
+    for (int i = 0; i < cases; i++)
+        differ += check_transformed();
+    if (TEST_REAL == COORDCONV_F32 && strcmp(coordconv_context_isa(context), "reference") != 0)
+        assert_true(differ > 0); /* or nothing was transformed */
+    coordconv_context_unref(context);
+    context = direct;
+}
+
 /* ---- frames: behind layers ---- */
 
 /* Output row or column 0 of a layer in the output of the larger image: where its window, or for a
@@ -602,9 +698,13 @@ int main(void)
                                           .alloc_user = &heap,
                                           .direct_sums = 1 };
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conventions_in_layers), cmocka_unit_test(grids_in_layers),
-        cmocka_unit_test(grids_are_kept),        cmocka_unit_test(radii_of_lines),
-        cmocka_unit_test(frames_of_one_layer),   cmocka_unit_test(tiles_are_the_whole),
+        cmocka_unit_test(conventions_in_layers),
+        cmocka_unit_test(grids_in_layers),
+        cmocka_unit_test(grids_are_kept),
+        cmocka_unit_test(radii_of_lines),
+        cmocka_unit_test(frames_of_one_layer),
+        cmocka_unit_test(tiles_are_the_whole),
+        cmocka_unit_test(tiles_are_near_the_whole_by_transforms),
         cmocka_unit_test(places_behind_layers),
     };
     int failed;

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/saved_model.h"
@@ -449,6 +451,68 @@ static void claims_are_checked_before_memory_is_spent(void **state)
     test_heap_check_empty(&heap);
 }
 
+/* Sanitizers keep what has been freed. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* How often a header's length a process grows by reading it, in a process of its own; rounded up.
+ */
+static int growth(const struct bytes *file)
+{
+    int status;
+    const pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct saved_model m;
+        struct rusage before, after;
+
+        saved_model_make(&m, 1, 0);
+        getrusage(RUSAGE_SELF, &before);
+        if (coordconv_load_memory(m.model, NULL, file->data, file->count) != COORDCONV_ERR_FORMAT)
+            _exit(255);
+        getrusage(RUSAGE_SELF, &after);
+        _exit((int)(((size_t)(after.ru_maxrss - before.ru_maxrss) * 1024 - 1) / file->count + 1));
+    }
+    assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Of texts that are let through to the parser the one found to cost most: empty strings. */
+static void headers_take_memory_by_their_length(void **state)
+{
+    enum {
+        BYTES = 4000000
+    };
+    char *header;
+    size_t n = 6;
+    (void)state;
+
+    if (SANITIZED || getenv("COORDCONV_TEST_SHORT") != NULL)
+        skip();
+    header = malloc(BYTES + 1);
+    assert_non_null(header);
+    memcpy(header, "{\"a\":[", n);
+    for (; n < BYTES - 8; n += 3)
+        memcpy(header + n, "\"\",", 3);
+    strcpy(header + n - 1, "]}");
+    struct bytes file = make_file(header, 0);
+    const int times = growth(&file);
+
+    if (times < 8 || times > 32)
+        fail_msg("memory for a header is %d times its length", times);
+    free(file.data);
+    free(header);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -463,6 +527,7 @@ int main(void)
         TEST(steps_and_rates_no_optimizer_takes_are_refused),
         TEST(files_that_are_none_are_told),
         TEST(claims_are_checked_before_memory_is_spent),
+        TEST(headers_take_memory_by_their_length),
     };
 
     return cmocka_run_group_tests_name("load_bad", tests, NULL, NULL);

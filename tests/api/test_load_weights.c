@@ -419,6 +419,8 @@ static int axes_of(enum kind kind)
     return kind == SIGNALS ? 3 : kind == VOLUMES ? 5 : 4;
 }
 
+static const coordconv_grid_desc *volume_grid; /* NULL: our own */
+
 /* A model of one convolution "c" with coordinates. */
 static void make_conv(struct single *s, uint32_t coords, enum kind kind)
 {
@@ -445,7 +447,8 @@ static void make_conv(struct single *s, uint32_t coords, enum kind kind)
                                            .in_channels = DATA,
                                            .out_channels = OUT,
                                            .kernel = { 1, 1, KERNEL },
-                                           .no_bias = 1 };
+                                           .no_bias = 1,
+                                           .grid = volume_grid };
     static const int64_t shape[] = { 1, 4, 5, 4, DATA };
     const int axes = axes_of(kind);
 
@@ -537,6 +540,7 @@ static void volumes_come_into_our_order(void **state)
 {
     static const uint32_t xyz = COORDCONV_COORDS_XY | COORDCONV_COORDS_Z;
     coordconv_weights_desc desc = DESC;
+    coordconv_convention_desc monai = { .struct_size = sizeof monai };
     (void)state;
 
     check_order(xyz, VOLUMES, &desc, "01234");
@@ -546,6 +550,12 @@ static void volumes_come_into_our_order(void **state)
     check_order(xyz, VOLUMES, &desc, "01432");
     check_order(COORDCONV_COORDS_Y | COORDCONV_COORDS_Z, VOLUMES, &desc, "0132");
     check_order(COORDCONV_COORDS_Z, VOLUMES, &desc, "012");
+    check_ok(coordconv_convention("monai", &monai));
+    volume_grid = &monai.grid; /* from -0.5 to 0.5 */
+    desc.convention = "monai";
+    check_order(xyz, VOLUMES, &desc, "01432");
+    check_order(COORDCONV_COORDS_XY, VOLUMES, &desc, "0132");
+    volume_grid = NULL;
 }
 
 static void a_layer_may_have_a_convention_of_its_own(void **state)
@@ -586,8 +596,12 @@ static void coordinates_of_other_values_are_told(void **state)
         { "solo", COORDCONV_COORDS_XY | COORDCONV_COORDS_PIXEL, "are pixels, those" },
         { "walsvid", COORDCONV_COORDS_XY | COORDCONV_COORDS_Z,
           "the convention \"walsvid\" has no z" },
+        { "keras-coordconv", COORDCONV_COORDS_XY | COORDCONV_COORDS_Z | COORDCONV_COORDS_RADIUS,
+          "the convention \"keras-coordconv\" has no radius" },
+        { "monai", COORDCONV_COORDS_XY | COORDCONV_COORDS_Z,
+          "aligned -1 to 1, those of the convention \"monai\" aligned -0.5 to 0.5" },
     };
-    static const float zeros[5 * OUT * KERNEL];
+    static const float zeros[6 * OUT * KERNEL];
     (void)state;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -622,7 +636,7 @@ static void coordinates_of_other_values_are_told(void **state)
 /* A checkpoint without coordinates, or with one more, is one of another shape. */
 static void another_number_of_coordinates_is_another_shape(void **state)
 {
-    static const float zeros[5 * OUT * KERNEL];
+    static const float zeros[6 * OUT * KERNEL];
     (void)state;
 
     for (int32_t channels = DATA; channels <= DATA + 3; channels++) {

@@ -109,9 +109,19 @@ def safetensors():
     other = ("m.a.b.weight", "F16", [2, 3, 1, 1], 12), ("m.a.b.bias", "BF16", [2], 4)
     counter = ("c.num_batches_tracked", "I64", [], 8)
     entry = b'{"c.weight":{"dtype":"F32","shape":%s,"data_offsets":%s}}'
+    state = [("optimizer." + name + slot, *rest) for name, *rest in (weight, bias)
+             for slot in (".m", ".v")]
+    words = {"coordconv.version": "1", "coordconv.optimizer": "adam", "coordconv.steps": "3",
+             "coordconv.learning_rate": struct.pack(">d", 0.001).hex()}
     seeds = {
         "good": st([weight, bias]), "own": st([weight, bias], 1, metadata={"coordconv.version": "0"}),
         "own-state": st([weight, bias, ("optimizer.c.bias.m", "F32", [2], 8)], 1),
+        "trained": st([weight, bias, *state], 17, metadata=words),
+        "trained-steps": st([weight, bias, *state], 17,
+                            metadata={**words, "coordconv.steps": "9223372036854775808"}),
+        "trained-rate": st([weight, bias, *state], 17,
+                           metadata={**words, "coordconv.learning_rate": "7ff0000000000000"}),
+        "trained-missing": st([weight, bias, *state[1:]], 17, metadata=words),
         "lenient": st([weight, ("z", "U8", [3], 3)], 2), "convention": st([weight, bias], 4),
         "renamed": st(other, 8), "renamed-lenient": st([*other, ("m.e.c.bias", "F32", [2], 8)], 10),
         "counter": st([weight, bias, counter]), "f64": st([("c.weight", "F64", [2, 3, 1, 1], 48),

@@ -3,16 +3,19 @@
  * safetensors.c - fuzzing target: the first byte says which way a file is read, the rest is
  * the file.
  */
+#include <math.h>
 #include <string.h>
 
 #include "fuzz.h"
 
 enum {
-    AS_OWN = 1,      /* coordconv_load_memory() */
-    LENIENT = 2,     /* missing and unexpected tensors are no failure */
-    CONVENTION = 4,  /* coordinates before the data, y first */
-    RENAMED = 8,     /* prefix and name map */
-    UNTOUCHED = 1234 /* every parameter before loading */
+    AS_OWN = 1,     /* coordconv_load_memory() */
+    LENIENT = 2,    /* missing and unexpected tensors are no failure */
+    CONVENTION = 4, /* coordinates before the data, y first */
+    RENAMED = 8,    /* prefix and name map */
+    TRAINED = 16,   /* with AS_OWN: and an optimizer's state */
+    STEPS = 7,      /* its steps and, in floats, every parameter and state before loading */
+    UNTOUCHED = 1234
 };
 
 static coordconv_layer *make_conv(void)
@@ -33,14 +36,42 @@ static coordconv_layer *make_conv(void)
 
 static coordconv_model *make_model(coordconv_layer *layer)
 {
-    static const int64_t shape[] = { 1, 2, 2, 1 };
+    static const int64_t shape[] = { 1, 2, 2, 1 }, target[] = { 1, 2, 2, 2 };
     coordconv_model *model = NULL;
 
     REQUIRE(coordconv_model_new(fuzz_context(), &model) == COORDCONV_OK);
     const coordconv_value x = coordconv_model_input(model, "x", COORDCONV_F32, 4, shape);
-    coordconv_model_output(model, "y", coordconv_model_apply(model, layer, x));
+    const coordconv_value y = coordconv_model_apply(model, layer, x);
+    coordconv_model_output(model, "y", y);
+    coordconv_model_output(
+        model, "loss",
+        coordconv_model_mse(model, y,
+                            coordconv_model_input(model, "target", COORDCONV_F32, 4, target)));
     REQUIRE(coordconv_model_status(model) == COORDCONV_OK);
     return model;
+}
+
+static coordconv_optimizer *make_optimizer(coordconv_model *model)
+{
+    const coordconv_plan_desc training = { .struct_size = sizeof training,
+                                           .mode = COORDCONV_TRAINING };
+    const coordconv_optimizer_desc desc = { .struct_size = sizeof desc,
+                                            .kind = COORDCONV_ADAM,
+                                            .learning_rate = 0.5 };
+    coordconv_plan *plan = NULL;
+    coordconv_optimizer *optimizer = NULL;
+    coordconv_tensor *state = NULL;
+
+    REQUIRE(coordconv_plan_new(model, &training, &plan) == COORDCONV_OK);
+    REQUIRE(coordconv_optimizer_new(plan, &desc, &optimizer) == COORDCONV_OK);
+    coordconv_plan_unref(plan);
+    REQUIRE(coordconv_optimizer_set_steps(optimizer, STEPS) == COORDCONV_OK);
+    REQUIRE(coordconv_optimizer_state_count(optimizer) == 4);
+    for (int32_t i = 0; i < 4; i++) {
+        REQUIRE(coordconv_optimizer_state(optimizer, i, NULL, &state) == COORDCONV_OK);
+        REQUIRE(coordconv_tensor_fill(state, UNTOUCHED) == COORDCONV_OK);
+    }
+    return optimizer;
 }
 
 static void look(void *user, int32_t kind, const char *name, const char *text)
@@ -54,8 +85,8 @@ static void look(void *user, int32_t kind, const char *name, const char *text)
     (*reports)++;
 }
 
-static coordconv_status load(coordconv_model *model, unsigned way, const uint8_t *data,
-                             size_t bytes)
+static coordconv_status load(coordconv_model *model, coordconv_optimizer *optimizer, unsigned way,
+                             const uint8_t *data, size_t bytes)
 {
     static const coordconv_name_pair names[] = { { "a.b", "c" }, { "d", NULL }, { "e", "" } };
     int reports = 0;
@@ -66,7 +97,7 @@ static coordconv_status load(coordconv_model *model, unsigned way, const uint8_t
                                     .report_user = &reports };
 
     if (way & AS_OWN)
-        return coordconv_load_memory(model, NULL, data, bytes);
+        return coordconv_load_memory(model, optimizer, data, bytes);
     if (way & RENAMED) {
         desc.prefix = "m";
         desc.names = names;
@@ -79,29 +110,55 @@ static coordconv_status load(coordconv_model *model, unsigned way, const uint8_t
 }
 
 /* A failure changes nothing; what has been loaded can be read. */
+static void check_elements(const coordconv_tensor *tensor, coordconv_status status)
+{
+    const float *const values = coordconv_tensor_const_data(tensor);
+
+    fuzz_read_elements(tensor);
+    for (int64_t i = 0; status != COORDCONV_OK && i < coordconv_tensor_count(tensor); i++)
+        REQUIRE(values[i] == UNTOUCHED);
+}
+
 static void check(coordconv_layer *layer, coordconv_status status)
 {
     coordconv_tensor *weight = NULL;
 
     REQUIRE(coordconv_layer_parameter(layer, "weight", &weight) == COORDCONV_OK);
-    fuzz_read_elements(weight);
-    if (status != COORDCONV_OK) {
-        const float *values = (const float *)coordconv_tensor_data(weight);
-        for (int i = 0; i < 6; i++)
-            REQUIRE(values[i] == UNTOUCHED);
-        REQUIRE(coordconv_last_error()[0] != '\0');
-    }
+    check_elements(weight, status);
     coordconv_tensor_unref(weight);
+    if (status != COORDCONV_OK)
+        REQUIRE(coordconv_last_error()[0] != '\0');
+}
+
+static void check_optimizer(const coordconv_optimizer *optimizer, coordconv_status status)
+{
+    const double rate = coordconv_optimizer_learning_rate(optimizer);
+    const int64_t steps = coordconv_optimizer_steps(optimizer);
+    coordconv_tensor *state = NULL;
+
+    REQUIRE(status == COORDCONV_OK ? steps >= 0 : steps == STEPS);
+    REQUIRE(status == COORDCONV_OK ? rate > 0 && isfinite(rate) : rate == 0.5);
+    for (int32_t i = 0; i < 4; i++) {
+        REQUIRE(coordconv_optimizer_state(optimizer, i, NULL, &state) == COORDCONV_OK);
+        check_elements(state, status);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static const uint8_t nothing[1];
+    const unsigned way = bytes > 0 ? data[0] : 0;
     coordconv_layer *layer = make_conv();
     coordconv_model *model = make_model(layer);
+    coordconv_optimizer *optimizer =
+        (way & AS_OWN) && (way & TRAINED) ? make_optimizer(model) : NULL;
+    const coordconv_status status =
+        load(model, optimizer, way, bytes > 0 ? data + 1 : nothing, bytes > 0 ? bytes - 1 : 0);
 
-    check(layer, load(model, bytes > 0 ? data[0] : 0, bytes > 0 ? data + 1 : nothing,
-                      bytes > 0 ? bytes - 1 : 0));
+    check(layer, status);
+    if (optimizer != NULL)
+        check_optimizer(optimizer, status);
+    coordconv_optimizer_unref(optimizer);
     coordconv_model_unref(model);
     coordconv_layer_unref(layer);
     fuzz_require_all_freed();

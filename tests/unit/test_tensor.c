@@ -410,6 +410,7 @@ static void writes_move_the_version(void **state)
 #undef MOVES
     (void)coordconv_tensor_count(t);
     (void)coordconv_tensor_is_contiguous(t);
+    assert_true(*(const float *)coordconv_tensor_const_data(view) == 2);
     assert_true(cconv_tensor_version(t) == before);
     plain->deleter(plain);
     versioned->deleter(versioned);

@@ -397,6 +397,43 @@ static void copy_refuses_other_shapes(void **state)
     coordconv_tensor_unref(c);
 }
 
+/* Elements of the destination in one place: which of the values would stay is anyone's guess. What
+ * neither index of a single one nor an extent of 0 reaches does not count. */
+static void copy_refuses_elements_that_share_places(void **state)
+{
+    static const struct {
+        int64_t shape[3], strides[3];
+        int good;
+    } cases[] = {
+        { { 2, 3, 2 }, { 0, 2, 1 }, 0 },  { { 2, 3, 2 }, { 6, 2, 0 }, 0 },
+        { { 2, 3, 2 }, { 6, 1, 1 }, 0 },  { { 2, 3, 2 }, { 5, 2, 1 }, 0 },
+        { { 2, 3, 2 }, { 6, 2, 1 }, 1 },  { { 2, 3, 2 }, { 1, 4, 2 }, 1 },
+        { { 1, 3, 2 }, { 0, 2, 1 }, 1 },  { { 2, 1, 2 }, { 2, 1, 1 }, 1 },
+        { { 2, 0, 2 }, { 0, 0, 0 }, 1 },  { { 1, 1, 1 }, { 0, 0, 0 }, 1 },
+        { { 2, 3, 2 }, { 20, 6, 3 }, 1 },
+    };
+    float data[64];
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        coordconv_tensor *dst, *src = make(COORDCONV_F32, 3, cases[i].shape);
+
+        check_ok(coordconv_tensor_wrap(context, COORDCONV_F32, 3, cases[i].shape, cases[i].strides,
+                                       data, NULL, NULL, &dst));
+        data[0] = 42;
+        if (cases[i].good) {
+            check_ok(coordconv_tensor_copy(dst, src));
+        } else {
+            check_fails(coordconv_tensor_copy(dst, src), COORDCONV_ERR_INVALID,
+                        "of shape [2, 3, 2], share their places");
+            assert_true(data[0] == 42);
+        }
+        check_ok(coordconv_tensor_fill(dst, 3)); /* all the same */
+        coordconv_tensor_unref(dst);
+        coordconv_tensor_unref(src);
+    }
+}
+
 static void fill_converts_as_copies_do(void **state)
 {
     static const int64_t shape[] = { 3, 200 };
@@ -563,6 +600,7 @@ int main(void)
         TEST(integers_are_rounded_once),
         TEST(floats_keep_nan_and_infinity),
         TEST(copy_refuses_other_shapes),
+        TEST(copy_refuses_elements_that_share_places),
         TEST(fill_converts_as_copies_do),
         TEST(init_draws_element_by_counter),
         TEST(init_does_not_depend_on_strides),
