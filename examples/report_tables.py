@@ -329,7 +329,8 @@ def calls(record):
 
 
 def about_all(results):
-    documents = {p: d for p, d in results.items() if p != "reproduce"}
+    documents = {p: d for p, d in results.items() if "runs" in d}
+    records = [d for d in results.values() if "calls" in d]
     if not documents:
         return "Not run.\n"
     rows = [[program, f"`{command_of(d)}`", d["date"][:10], str(count_runs(d)),
@@ -343,9 +344,7 @@ def about_all(results):
     for program in results.get("reproduce", {}).get("programs", {}):
         ended = outcome(program, results)
         text += f"\n{ended}\n" if ended else ""
-    if "reproduce" in results:
-        text += "\n" + calls(results["reproduce"])
-    return text
+    return text + "".join("\n" + calls(record) for record in records)
 
 
 # ---- resnet50 ----
