@@ -163,6 +163,7 @@ class Program:
         self.name = name
         self.path = os.path.join(options.programs, name)
         self.log = os.path.join(options.out, name + ".log")
+        self.results = os.path.join(options.out, "results", name + ".json")
         self.started = time.monotonic()
         self.log_size = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "a", encoding="utf-8") as log:
@@ -174,8 +175,7 @@ class Program:
         """Not every program has every option; --help tells."""
         known = subprocess.run([self.path, "--help"], stdout=subprocess.PIPE, check=False,
                                stdin=subprocess.DEVNULL, encoding="utf-8").stdout
-        words = ["--out", os.path.join(options.out, self.name),
-                 "--json", os.path.join(options.out, "results", self.name + ".json")]
+        words = ["--out", os.path.join(options.out, self.name), "--json", self.results]
         if options.length == "quick":
             words.append("--quick")
         if "--threads" in known and not is_alone:
@@ -191,6 +191,15 @@ class Program:
 
     def said(self):
         return last_line(self.log) if os.path.getsize(self.log) > self.log_size else ""
+
+    def at(self):
+        """How many runs are in its results, and what it said last."""
+        try:
+            with open(self.results, encoding="utf-8") as file:
+                done = file.read().count('"stopped":')
+        except OSError:
+            done = 0
+        return f"{self.name}: {done} run{'s' if done != 1 else ''} done; {self.said()}".strip("; ")
 
 
 class Work:
@@ -249,8 +258,8 @@ class Work:
             self.record.write()
 
     def tell(self):
-        at = "; ".join(f"{p.name}: {p.said()}" for p in self.running)
-        say(f"{self.record.document['seconds'] / 60:.0f} min. {at}")
+        for program in self.running:
+            say(f"{self.record.document['seconds'] / 60:.0f} min, {program.at()}")
 
     def do(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
