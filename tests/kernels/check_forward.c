@@ -106,7 +106,8 @@ static int is_affine(enum init init)
     return init == INIT_AFFINE || init == INIT_BORDER;
 }
 
-/* Rows of every width up to one that holds all pixels, and borders of all widths. */
+/* Rows of every width up to one that holds all pixels, tables of all columns or of some, and
+ * borders of all widths. */
 static void round_plane(struct round *r, uint64_t *state)
 {
     const int border = r->shape.init == INIT_BORDER;
@@ -116,6 +117,7 @@ static void round_plane(struct round *r, uint64_t *state)
         for (size_t o = 0; o < r->panel->nr; o++)
             r->plane[i][o] = random_value(r->shape.fill, 1, state);
     affine->width = border ? SIZE_MAX : 1 + random_below(state, MAX_PIXELS);
+    affine->period = 1 + random_below(state, 2 * MAX_PIXELS);
     affine->row = random_below(state, MAX_COLUMNS - MAX_PIXELS);
     affine->column = random_below(state, border ? MAX_COLUMNS - MAX_PIXELS : affine->width);
     affine->begin = border ? random_below(state, MAX_PIXELS / 2) : 0;
@@ -229,8 +231,9 @@ static void place_tables(const struct round *r, const struct arena *arena, enum 
     affine->stride = (ptrdiff_t)channels + 1;
     affine->rows = place_table(&arena->rows, side, channels, a->row + last / a->width + 1,
                                affine->base, affine->down);
-    affine->columns = place_table(&arena->columns, side, channels, CCONV_MIN(a->width, last + 1),
-                                  NULL, affine->right);
+    affine->columns =
+        place_table(&arena->columns, side, channels,
+                    CCONV_MIN(CCONV_MIN(a->width, last + 1), a->period), NULL, affine->right);
 }
 
 /* The plane as a call sees it that begins at pixel `first`. */
