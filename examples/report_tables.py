@@ -125,8 +125,9 @@ def runs_of(document, case):
 
 
 def values_of(document, case, metric):
-    """Of the runs that have this figure; None where it is not finite."""
-    return [r["figures"][metric] for r in runs_of(document, case) if metric in r["figures"]]
+    """Of the runs that have this figure, or this property; None where it is not finite."""
+    found = [r["figures"] if metric in r["figures"] else r for r in runs_of(document, case)]
+    return [f[metric] for f in found if metric in f]
 
 
 def most_seeds(document, chosen, metrics):
