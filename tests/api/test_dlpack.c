@@ -339,6 +339,7 @@ static const struct bad_tensor bad_tensors[] = {
     ENTRY(strides, 2, INT64_MIN, INVALID, "stride -9223372036854775808 of axis 2"),
     ENTRY(strides, 1, INT64_MAX, SHAPE, "reach too far"),
     ENTRY(strides, 0, INT64_MAX / 4, SHAPE, "reach too far"),
+    ENTRY(strides, 0, INT64_C(1) << 62, SHAPE, "reach too far"),
 };
 
 static void spoil(struct product *p, const struct bad_tensor *bad)
