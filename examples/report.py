@@ -12,6 +12,7 @@ In a page a table stands between <!-- results: PROGRAM KIND [WORD...] --> and <!
   PROGRAM table METRIC...   a line a case: mean (standard deviation) [95 % interval]
   PROGRAM pivot METRIC      a line a variant, a column a condition
   PROGRAM each METRIC...    a line a run
+  PROGRAM above LIMIT METRIC...   the same of the runs whose first METRIC is above LIMIT
   PROGRAM tests             the paired tests between variants
   PROGRAM relative VARIANT AGAINST METRIC...   the mean of a seed's ratio of the two, less 1
   PROGRAM budget            parameters, steps and time of a run

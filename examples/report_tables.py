@@ -93,7 +93,7 @@ def markdown(head, rows):
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def without_empty_first(head, rows):
+def without_single_first(head, rows):
     """The column of the condition, where there is but one."""
     if len({row[0] for row in rows}) < 2:
         return head[1:], [row[1:] for row in rows]
@@ -150,7 +150,7 @@ def table(document, words):
         values = [values_of(document, case, m) for m in metrics]
         if any(values):
             rows.append(list(case) + [cell(v, most) for v in values])
-    head, rows = without_empty_first(["condition", "variant"] + metrics, rows)
+    head, rows = without_single_first(["condition", "variant"] + metrics, rows)
     return legend(most) + markdown(head, rows)
 
 
@@ -165,16 +165,27 @@ def pivot(document, words):
     return legend(most) + markdown([metric] + columns, rows)
 
 
-def each(document, words):
-    metrics = metrics_of(words)
+def list_runs(document, words, metrics, is_wanted):
     rows = []
     for case in cases(document, words):
         for run in runs_of(document, case):
             values = [run["figures"].get(m) for m in metrics]
-            if any(v is not None for v in values):
+            if any(v is not None for v in values) and is_wanted(run):
                 rows.append(list(case) + [str(run["seed"])] + [number(v) for v in values])
-    head, rows = without_empty_first(["condition", "variant", "seed"] + metrics, rows)
-    return markdown(head, rows)
+    head = ["condition", "variant", "seed"] + metrics
+    if not any(row[0] for row in rows):
+        head, rows = head[1:], [row[1:] for row in rows]
+    return markdown(head, rows) if rows else "None.\n"
+
+
+def each(document, words):
+    return list_runs(document, words, metrics_of(words), lambda run: True)
+
+
+def above(document, words):
+    limit, *metrics = metrics_of(words)
+    return list_runs(document, words, metrics,
+                     lambda run: (run["figures"].get(metrics[0]) or 0) > float(limit))
 
 
 def tests(document, words):
@@ -183,7 +194,7 @@ def tests(document, words):
              span(c), probability(c), str(c["seeds"])]
             for c in document.get("comparisons", [])
             if not conditions or c["condition"] in conditions]
-    head, rows = without_empty_first(
+    head, rows = without_single_first(
         ["condition", "metric", "difference", "mean", "95 % interval", "p", "seeds"], rows)
     return markdown(head, rows)
 
@@ -206,7 +217,7 @@ def relative(document, words):
                 line = describe([100 * (a / b - 1) for a, b in both])
                 rows.append([condition, metric, number(line["mean"]), span(line),
                              probability(line), str(line["seeds"])])
-    head, rows = without_empty_first(
+    head, rows = without_single_first(
         ["condition", "metric", f"{variant} against {against}, %", "95 % interval", "p", "seeds"],
         rows)
     return markdown(head, rows)
@@ -225,7 +236,7 @@ def budget(document, words):
         times = [[r[kind] for r in runs] for kind in ("seconds", "core_seconds")]
         rows.append(list(case) + [f"{count:,.0f}" for count in counts] +
                     [f"{runs[0]['steps']:,}"] + [f"{min(t):.0f} .. {max(t):.0f}" for t in times])
-    head, rows = without_empty_first(["condition", "variant", "parameters"] + parts +
+    head, rows = without_single_first(["condition", "variant", "parameters"] + parts +
                                      ["steps", "seconds a run", "core-seconds a run"], rows)
     return markdown(head, rows)
 
@@ -309,11 +320,12 @@ def calls(record):
     jobs = sorted({call["jobs"] for call in record["calls"]})
     machines = ", ".join(dict.fromkeys(call["machine"] for call in record["calls"]))
     count = len(record["calls"])
+    lengths = " and ".join(duration(call["seconds"]) for call in record["calls"])
     return (f"All of it, `./examples/reproduce --{record['length']}"
             f"{' --mnist DIR' if record['mnist'] else ''}`, on {machines}: "
             f"{duration(record['seconds'])} by the clock, {' or '.join(map(str, jobs))} "
             f"program{'s' if jobs != [1] else ''} at a time"
-            + (f", in {count} calls" if count > 1 else "") + ".\n")
+            + (f", in {count} calls of {lengths}" if count > 1 else "") + ".\n")
 
 
 def about_all(results):
@@ -367,8 +379,8 @@ def nets(document, words):
 
 # ---- blocks ----
 
-KINDS = {"table": table, "pivot": pivot, "each": each, "tests": tests, "relative": relative,
-         "budget": budget, "cost": cost, "about": about, "nets": nets}
+KINDS = {"table": table, "pivot": pivot, "each": each, "above": above, "tests": tests,
+         "relative": relative, "budget": budget, "cost": cost, "about": about, "nets": nets}
 
 
 def block(results, words):
