@@ -317,15 +317,15 @@ def about(document, _):
 
 def calls(record):
     """Of the whole script."""
-    jobs = sorted({call["jobs"] for call in record["calls"]})
-    machines = ", ".join(dict.fromkeys(call["machine"] for call in record["calls"]))
-    count = len(record["calls"])
-    lengths = " and ".join(duration(call["seconds"]) for call in record["calls"])
+    made = [call for call in record["calls"] if call["seconds"] > 0]
+    jobs = sorted({call["jobs"] for call in made})
+    machines = ", ".join(dict.fromkeys(call["machine"] for call in made))
+    lengths = " and ".join(duration(call["seconds"]) for call in made)
     return (f"All of it, `./examples/reproduce --{record['length']}"
             f"{' --mnist DIR' if record['mnist'] else ''}`, on {machines}: "
             f"{duration(record['seconds'])} by the clock, {' or '.join(map(str, jobs))} "
             f"program{'s' if jobs != [1] else ''} at a time"
-            + (f", in {count} calls of {lengths}" if count > 1 else "") + ".\n")
+            + (f", in {len(made)} calls of {lengths}" if len(made) > 1 else "") + ".\n")
 
 
 def about_all(results):

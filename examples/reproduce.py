@@ -241,6 +241,7 @@ class Work:
     def fail(self, name, entry, status, said):
         entry["status"] = status
         self.failed.append(name)
+        self.record.write()
         say(f"{name}: ended with status {status}: {said}")
 
     def collect(self):
@@ -268,14 +269,13 @@ class Work:
         while self.running or (self.waiting and self.signal is None):
             self.start()
             time.sleep(0.1)
-            self.collect()
+            self.collect()  # and record, where one has ended
             if time.monotonic() - recorded > SECONDS_BETWEEN_RECORDS:
                 recorded = time.monotonic()
                 self.record.write()
             if time.monotonic() - told > SECONDS_BETWEEN_WORDS:
                 told = time.monotonic()
                 self.tell()
-        self.record.write()
 
 
 # ---- all of it ----

@@ -254,6 +254,28 @@ void test_fill_layer(coordconv_layer *layer, uint64_t seed)
     }
 }
 
+int test_is_big_endian(void)
+{
+    const uint16_t one = 1;
+
+    return *(const unsigned char *)&one == 0;
+}
+
+void test_file_order(void *data, size_t bytes, size_t size)
+{
+    unsigned char *at = data;
+
+    if (!test_is_big_endian())
+        return;
+    for (const unsigned char *end = at + bytes; at < end; at += size) {
+        for (size_t i = 0; i < size / 2; i++) {
+            const unsigned char low = at[size - 1 - i];
+            at[size - 1 - i] = at[i];
+            at[i] = low;
+        }
+    }
+}
+
 void test_check_same(coordconv_tensor *got, coordconv_tensor *want, const char *what)
 {
     const size_t size = coordconv_dtype_size(coordconv_tensor_dtype(want));

@@ -102,6 +102,13 @@ coordconv_tensor *test_parameter(coordconv_layer *layer, const char *name);
 /* Fill every parameter and buffer with numbers of its own; variances stay above 0. */
 void test_fill_layer(coordconv_layer *layer, uint64_t seed);
 
+/* The highest byte of a number is its first. */
+int test_is_big_endian(void);
+
+/* Turn elements of `size` bytes from the order they have here into that of files, lowest byte
+ * first, or back: nothing is to be done on most machines. */
+void test_file_order(void *data, size_t bytes, size_t size);
+
 /* Same count and the same bits. */
 void test_check_same(coordconv_tensor *got, coordconv_tensor *want, const char *what);
 

@@ -326,7 +326,7 @@ int main(int argc, char **argv)
         .about =
             "Generative adversarial networks of Sort-of-Clevr images, with transposed\n"
             "convolutions and with CoordConv. A run ends after 18000 steps (7000 with --quick):\n"
-            "of CoordConv about seven minutes on one processor core, four on two.",
+            "of CoordConv about seven minutes on one processor core, five on two.",
         .cases = cases,
         .case_count = VARIANTS,
         .comparisons = comparisons,

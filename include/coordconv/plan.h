@@ -147,7 +147,8 @@ COORDCONV_API coordconv_status coordconv_plan_set_frames(coordconv_plan *plan, c
                                                          const coordconv_frame_desc *frames);
 
 /**
- * Forward pass; of a training plan, forward and backward pass. Since 0.1.
+ * Forward pass; of a training plan, forward and backward pass: what coordconv_plan_forward() and
+ * coordconv_plan_backward() do, in less time where both can be done image by image. Since 0.1.
  *
  * Returns COORDCONV_OK, COORDCONV_ERR_INVALID (NULL, a class label out of
  * range), COORDCONV_ERR_STATE (an input not bound), or what coordconv_plan_set_frames says.

@@ -23,6 +23,12 @@ static inline size_t cconv_size_add(size_t a, size_t b)
     return a > SIZE_MAX - b ? SIZE_MAX : a + b;
 }
 
+/* A number from outside, 0 or more, as a size: it may not fit where sizes have 32 bits. */
+static inline size_t cconv_size_from(int64_t n)
+{
+    return (uint64_t)n > SIZE_MAX ? SIZE_MAX : (size_t)n;
+}
+
 /* Round up to CCONV_ALIGN. */
 static inline size_t cconv_size_align(size_t a)
 {

@@ -61,12 +61,12 @@ static coordconv_status check_strides(const struct cconv_log *log, const coordco
                           p->row_stride, row);
     row_stride = p->row_stride != 0 ? cconv_extent(p->row_stride, 1).stride : row;
     if (p->plane_stride != 0 &&
-        (!p->planar || p->plane_stride < 0 || (size_t)p->plane_stride < row))
+        (!p->planar || p->plane_stride < 0 || cconv_size_from(p->plane_stride) < row))
         return cconv_fail(log, COORDCONV_ERR_SHAPE,
                           WHAT ": plane_stride %" PRId64 " for %s pixels with rows of %zu bytes",
                           p->plane_stride, p->planar ? "planar" : "interleaved", row);
-    plane_stride =
-        p->plane_stride != 0 ? (size_t)p->plane_stride : cconv_size_mul(height, row_stride);
+    plane_stride = p->plane_stride != 0 ? cconv_size_from(p->plane_stride)
+                                        : cconv_size_mul(height, row_stride);
     all = cconv_size_add(cconv_size_add(cconv_size_mul(height - 1, row_stride), row),
                          cconv_size_mul(planes - 1, plane_stride));
     if (all > PTRDIFF_MAX)

@@ -203,8 +203,8 @@ static coordconv_status read_strides(const struct cconv_log *log, const coordcon
             return cconv_fail(log, COORDCONV_ERR_INVALID,
                               "dlpack: stride %" PRId64 " of axis %" PRId32 " is negative",
                               strides[i], i);
-        reach =
-            cconv_size_add(reach, cconv_size_mul((size_t)(shape->dim[i] - 1), (size_t)strides[i]));
+        reach = cconv_size_add(
+            reach, cconv_size_mul((size_t)(shape->dim[i] - 1), cconv_size_from(strides[i])));
     }
     *bytes = cconv_size_mul(reach, element);
     return COORDCONV_OK;

@@ -62,9 +62,10 @@ size_t cconv_shape_span(const struct cconv_shape *shape, int32_t first, int32_t 
 
 struct cconv_extent cconv_extent(int64_t stride, int64_t count)
 {
-    const size_t up = (size_t)(stride < 0 ? -(stride + 1) : stride);
+    const size_t apart =
+        stride == INT64_MIN ? SIZE_MAX : cconv_size_from(stride < 0 ? -stride : stride);
 
-    return (struct cconv_extent){ up + (stride < 0), (size_t)count };
+    return (struct cconv_extent){ apart, cconv_size_from(count) };
 }
 
 /* By stride, the least first. */

@@ -120,8 +120,8 @@ static coordconv_status check_strides(const struct cconv_log *log, const struct 
             return cconv_fail(log, COORDCONV_ERR_INVALID,
                               "tensor: stride %" PRId64 " of axis %" PRId32 " is negative",
                               strides[i], i);
-        reach = cconv_size_add(
-            reach, cconv_size_mul((size_t)CCONV_MAX(shape->dim[i], 1), (size_t)strides[i]));
+        reach = cconv_size_add(reach, cconv_size_mul((size_t)CCONV_MAX(shape->dim[i], 1),
+                                                     cconv_size_from(strides[i])));
     }
     if (cconv_size_mul(reach, element) > PTRDIFF_MAX)
         return cconv_fail(log, COORDCONV_ERR_SHAPE, "tensor: the strides reach too far to address");

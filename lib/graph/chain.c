@@ -164,13 +164,25 @@ static int outside(const coordconv_plan *plan, int32_t i, coordconv_value value)
     return plan->nodes[i].chain != plan->nodes[value].chain;
 }
 
-/* A value, and with it all that share its memory, is inside a chain when every
- * node that makes or reads one of them is, and no backward pass wants it. */
+/* Node i makes or reads this value, and if `keeps` its backward pass wants it. */
+static void meet(coordconv_plan *plan, int32_t i, coordconv_value value, int keeps)
+{
+    const int32_t root = plan->values[value].root;
+    struct cconv_plan_value *v = &plan->values[root];
+
+    if (plan->nodes[root].chain == 0) /* a vector that is spread is in none */
+        return;
+    v->local &= !outside(plan, i, root);
+    v->inner &= v->local && !keeps;
+}
+
+/* A value, and with it all that share its memory, is local to a chain when every
+ * node that makes or reads one of them is in it, and inner if no backward pass wants it. */
 static void mark_inner_values(coordconv_plan *plan)
 {
     for (int32_t i = 0; i < plan->node_count; i++) {
         if (plan->nodes[i].chain != 0 && plan->values[i].root == i)
-            plan->values[i].inner = 1;
+            plan->values[i].local = plan->values[i].inner = 1;
     }
     for (int32_t i = 0; i < plan->node_count; i++) {
         const struct cconv_plan_value *v = &plan->values[i];
@@ -180,19 +192,13 @@ static void mark_inner_values(coordconv_plan *plan)
             continue;
         const int back = plan->nodes[i].backward;
 
-        if (outside(plan, i, v->root) || v->is_output ||
-            (back && (node->op->flags & CCONV_KEEPS_Y) != 0))
-            plan->values[v->root].inner = 0;
-        for (int32_t k = 0; k < node->input_count; k++) {
-            const int32_t root = plan->values[node->inputs[k]].root;
-
-            if (plan->nodes[root].chain != 0 &&
-                (outside(plan, i, root) || (back && (node->op->flags & CCONV_KEEPS_X) != 0)))
-                plan->values[root].inner = 0;
-        }
-        if (plan->nodes[i].add != COORDCONV_NO_VALUE &&
-            outside(plan, i, plan->values[plan->nodes[i].add].root))
-            plan->values[plan->values[plan->nodes[i].add].root].inner = 0;
+        meet(plan, i, i, back && (node->op->flags & CCONV_KEEPS_Y) != 0);
+        if (v->is_output)
+            plan->values[v->root].local = plan->values[v->root].inner = 0;
+        for (int32_t k = 0; k < node->input_count; k++)
+            meet(plan, i, node->inputs[k], back && (node->op->flags & CCONV_KEEPS_X) != 0);
+        if (plan->nodes[i].add != COORDCONV_NO_VALUE)
+            meet(plan, i, plan->nodes[i].add, 0);
     }
 }
 
@@ -344,8 +350,10 @@ static void lay_out_forward(coordconv_plan *plan, struct cconv_chain *chain, str
             live_root(plan, chain, plan->nodes[i].add, i, b);
     }
     chain->forward_slot = slot_bytes(chain, b);
-    for (int32_t i = chain->first; i <= chain->last; i++)
-        plan->values[i].tile_offset = cconv_size_add(chain->scratch, b->blocks[i].offset);
+    for (int32_t i = chain->first; i <= chain->last; i++) {
+        if (!plan->values[i].kept)
+            plan->values[i].tile_offset = cconv_size_add(chain->scratch, b->blocks[i].offset);
+    }
 }
 
 static struct cconv_block_life *sum_buffer(const coordconv_plan *plan, const struct buffers *b,
@@ -419,14 +427,21 @@ static void lay_out(coordconv_plan *plan, struct cconv_chain *chain, struct buff
     choose_tile(plan, chain);
     count_products(plan, chain);
     choose_partials(plan, chain);
+    cconv_chain_join_loss(plan, chain);
     lay_out_forward(plan, chain, b);
     chain->forward_bytes = cconv_size_mul(chain->forward_slot, slots);
     if (chain->last_backward < 0)
         return;
     lay_out_backward(plan, chain, b);
+    if (chain->piece != 0) { /* each slot goes both ways */
+        chain->backward_slot = CCONV_MAX(chain->forward_slot, chain->backward_slot);
+        chain->forward_bytes = 0;
+    }
     chain->backward_bytes = cconv_size_add(
         cconv_size_mul(chain->backward_slot, slots),
-        cconv_size_mul(cconv_size_mul(chain->partial_stride, chain->partials), sizeof(cconv_real)));
+        cconv_size_mul(cconv_size_add(cconv_size_mul(chain->partial_stride, chain->partials),
+                                      cconv_size_mul(chain->keep_elements, chain->keepers)),
+                       sizeof(cconv_real)));
 }
 
 coordconv_status cconv_plan_find_chains(coordconv_plan *plan)

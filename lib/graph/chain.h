@@ -12,6 +12,13 @@
  * Within a tile the nodes run in the plan's order, so every value comes out as
  * it would node by node. Gradients of parameters are summed over tiles dealt to
  * a number of partial sums that depends on shapes alone.
+ *
+ * In training, a chain that ends in the loss is joined with it where the loss is a
+ * sum over samples (ops/loss.h): piece by piece, one or a few samples each, a task
+ * goes forward, through the loss and backward before the next piece begins. What
+ * only the chain's own backward pass reads then lies in memory of one piece, one a
+ * thread, which stays in the last cache. A forward pass asked for by itself leaves
+ * none of that, and the backward pass makes it again.
  */
 #ifndef CCONV_GRAPH_CHAIN_H
 #define CCONV_GRAPH_CHAIN_H
@@ -31,12 +38,29 @@ struct cconv_chain {
     size_t scratch;                       /* bytes any node needs, before the buffers of a slot */
     size_t forward_slot, backward_slot;   /* bytes of a slot */
     size_t forward_bytes, backward_bytes; /* of all slots, and of the partial sums */
+    /* Of a chain joined with the loss: */
+    size_t piece;         /* pixels, whole samples; the last may have fewer. 0: it is not joined */
+    size_t kept;          /* elements of a pixel that are kept for the way back */
+    size_t keepers;       /* pieces that are kept at a time */
+    size_t keep_elements; /* of each */
 };
 
 /* Find the chains and lay out their buffers. */
 coordconv_status cconv_plan_find_chains(coordconv_plan *plan);
 
+/* Join the chain with the loss if it can be; its tile and partial sums are known. */
+void cconv_chain_join_loss(coordconv_plan *plan, struct cconv_chain *chain);
+
 void cconv_chain_forward(coordconv_plan *plan, const struct cconv_chain *chain);
 void cconv_chain_backward(coordconv_plan *plan, const struct cconv_chain *chain);
+
+/* What is done with each piece of a chain joined with the loss, besides going forward. */
+enum {
+    CCONV_CHAIN_LOSS = 1, /* forward through the loss */
+    CCONV_CHAIN_BACK = 2  /* backward through the loss and the chain */
+};
+
+/* The loss's run is set, and its labels are checked. */
+void cconv_chain_run_joined(coordconv_plan *plan, const struct cconv_chain *chain, int what);
 
 #endif /* CCONV_GRAPH_CHAIN_H */

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "graph/compile.h"
+#include "ops/loss.h"
 
 /* One tile under way: its pixels and the slot's memory. */
 struct tile {
     size_t first, count;
     char *slot;
+    cconv_real *kept; /* what is kept of its pixels, value after value */
 };
 
 struct run {
@@ -18,8 +20,11 @@ struct run {
     char *slots;
     size_t slot_bytes;
     cconv_real *partials;
-    size_t begin, end; /* pixels; all but where images lie in different ways */
+    size_t begin, end; /* pixels; all but where images lie in different ways, or of a piece */
     size_t tiles;
+    cconv_real *kept; /* of the piece that begins with this pixel */
+    size_t piece;
+    int what; /* joined: CCONV_CHAIN_* */
 };
 
 static struct tile take_tile(const struct run *r, size_t index, size_t slot)
@@ -29,7 +34,9 @@ static struct tile take_tile(const struct run *r, size_t index, size_t slot)
 
     return (struct tile){ .first = first,
                           .count = CCONV_MIN(chain->tile, r->end - first),
-                          .slot = r->slots + slot * r->slot_bytes };
+                          .slot = r->slots + slot * r->slot_bytes,
+                          .kept = chain->kept != 0 ? r->kept + (first - r->piece) * chain->kept
+                                                   : NULL };
 }
 
 static size_t offset_of(const coordconv_plan *plan, coordconv_value value, const struct tile *t)
@@ -46,6 +53,8 @@ static cconv_real *value_at(const coordconv_plan *plan, coordconv_value value, c
 
     if (root->inner)
         return (cconv_real *)(void *)(t->slot + root->tile_offset);
+    if (root->kept)
+        return t->kept + t->count * root->tile_offset;
     return (cconv_real *)root->data + offset_of(plan, value, t);
 }
 
@@ -102,15 +111,19 @@ static void forward_node(const coordconv_plan *plan, int32_t i, const struct til
     n->app.op->pointwise->forward(&n->app, &n->pointwise, &pixels);
 }
 
-static void forward_task(void *arg, size_t task, size_t slot)
+static void forward_tile(const struct run *r, size_t index, size_t slot)
 {
-    const struct run *r = arg;
-    const struct tile t = take_tile(r, task, slot);
+    const struct tile t = take_tile(r, index, slot);
 
     for (int32_t i = r->chain->first; i <= r->chain->last; i++) {
         if (takes_part(r->plan, r->chain, i) && !r->plan->nodes[i].skipped)
             forward_node(r->plan, i, &t);
     }
+}
+
+static void forward_task(void *arg, size_t task, size_t slot)
+{
+    forward_tile(arg, task, slot);
 }
 
 static void begin(coordconv_plan *plan, const struct cconv_chain *chain)
@@ -138,21 +151,36 @@ static size_t place_node(struct cconv_plan_node *n, size_t pixels, size_t pixel,
     return (first + count) * image;
 }
 
-/* Get the nodes ready for pixels from r->begin on, as far as they can be done together. */
-static void begin_part(struct run *r, size_t first, int backward)
+static void set_range(struct run *r, size_t begin, size_t end)
+{
+    r->begin = begin;
+    r->end = end;
+    r->tiles = (end - begin + r->chain->tile - 1) / r->chain->tile;
+}
+
+/* Get the nodes ready for pixels first .. last - 1, as far as they can be done together. */
+static void begin_part(struct run *r, size_t first, size_t last, int backward)
 {
     const struct cconv_chain *chain = r->chain;
+    size_t end = last;
 
-    r->begin = first;
-    r->end = chain->pixels;
     for (int32_t i = chain->first; i <= chain->last; i++) {
         struct cconv_plan_node *n = &r->plan->nodes[i];
 
         if (takes_part(r->plan, chain, i) && n->run.places != NULL)
-            r->end = CCONV_MIN(r->end, place_node(n, chain->pixels, first, backward));
+            end = CCONV_MIN(end, place_node(n, chain->pixels, first, backward));
     }
-    r->tiles = (r->end - r->begin + chain->tile - 1) / chain->tile;
+    set_range(r, first, end);
     begin(r->plan, chain);
+}
+
+/* Tile by tile from pixel `first` to `last`, on all threads. */
+static void forward_range(struct run *r, size_t first, size_t last)
+{
+    for (; first < last; first = r->end) {
+        begin_part(r, first, last, 0);
+        cconv_parallel_run(&cconv_plan_context(r->plan)->parallel, forward_task, r, r->tiles);
+    }
 }
 
 void cconv_chain_forward(coordconv_plan *plan, const struct cconv_chain *chain)
@@ -162,10 +190,7 @@ void cconv_chain_forward(coordconv_plan *plan, const struct cconv_chain *chain)
                      .slots = plan->nodes[chain->first].forward_scratch,
                      .slot_bytes = chain->forward_slot };
 
-    for (size_t first = 0; first < chain->pixels; first = r.end) {
-        begin_part(&r, first, 0);
-        cconv_parallel_run(&cconv_plan_context(plan)->parallel, forward_task, &r, r.tiles);
-    }
+    forward_range(&r, 0, chain->pixels);
 }
 
 /* Add what was written to buffers of their own to the gradients they belong to. */
@@ -265,20 +290,25 @@ static void backward_tile(const struct run *r, const struct tile *t, cconv_real 
     }
 }
 
-/* The tiles of one partial sum, in order. */
-static void backward_task(void *arg, size_t task, size_t slot)
+/* A partial sum, cleared by the first pixels that are dealt. */
+static cconv_real *open_partial(const struct run *r, size_t task)
 {
-    const struct run *r = arg;
     const struct cconv_chain *chain = r->chain;
     cconv_real *partial = r->partials + task * chain->partial_stride;
-    const size_t end = r->tiles * (task + 1) / chain->partials;
 
     if (chain->partial_stride != 0 && r->begin == 0) /* else there is no memory either */
         memset(partial, 0, chain->partial_stride * sizeof *partial);
-    for (size_t i = r->tiles * task / chain->partials; i < end; i++) {
+    return partial;
+}
+
+/* Tiles i .. end - 1, in order. What is kept of a piece is near, and nothing is fetched ahead. */
+static void backward_tiles(const struct run *r, size_t i, size_t end, size_t slot,
+                           cconv_real *partial)
+{
+    for (; i < end; i++) {
         const struct tile t = take_tile(r, i, slot);
 
-        const int more = chain->products != 0 && i + 1 < end;
+        const int more = r->chain->products != 0 && r->chain->piece == 0 && i + 1 < end;
         struct cconv_ahead ahead;
 
         if (more) {
@@ -287,6 +317,25 @@ static void backward_task(void *arg, size_t task, size_t slot)
             ahead = backward_ahead(r, &next);
         }
         backward_tile(r, &t, partial, more ? &ahead : NULL);
+    }
+}
+
+/* The tiles of one partial sum. */
+static void backward_task(void *arg, size_t task, size_t slot)
+{
+    const struct run *r = arg;
+    const size_t partials = r->chain->partials;
+
+    backward_tiles(r, r->tiles * task / partials, r->tiles * (task + 1) / partials, slot,
+                   open_partial(r, task));
+}
+
+static void backward_range(struct run *r, size_t first, size_t last)
+{
+    for (; first < last; first = r->end) {
+        begin_part(r, first, last, 1);
+        cconv_parallel_run(&cconv_plan_context(r->plan)->parallel, backward_task, r,
+                           r->chain->partials);
     }
 }
 
@@ -304,18 +353,97 @@ static void gather_task(void *arg, size_t task, size_t slot)
                                      chain->partial_stride, chain->partials);
 }
 
-void cconv_chain_backward(coordconv_plan *plan, const struct cconv_chain *chain)
+static void gather(struct run *r)
 {
-    struct cconv_parallel *parallel = &cconv_plan_context(plan)->parallel;
+    cconv_parallel_run(&cconv_plan_context(r->plan)->parallel, gather_task, r,
+                       (size_t)(r->chain->last - r->chain->first + 1));
+}
+
+static struct run make_backward(coordconv_plan *plan, const struct cconv_chain *chain)
+{
     struct run r = { .plan = plan,
                      .chain = chain,
                      .slots = plan->nodes[chain->first].backward_scratch,
                      .slot_bytes = chain->backward_slot };
 
-    r.partials = (cconv_real *)(void *)(r.slots + parallel->slots * r.slot_bytes);
-    for (size_t first = 0; first < chain->pixels; first = r.end) {
-        begin_part(&r, first, 1);
-        cconv_parallel_run(parallel, backward_task, &r, chain->partials);
+    r.partials =
+        (cconv_real *)(void *)(r.slots + cconv_plan_context(plan)->parallel.slots * r.slot_bytes);
+    return r;
+}
+
+void cconv_chain_backward(coordconv_plan *plan, const struct cconv_chain *chain)
+{
+    struct run r = make_backward(plan, chain);
+
+    backward_range(&r, 0, chain->pixels);
+    gather(&r);
+}
+
+/* ---- joined with the loss ---- */
+
+/* The samples of the loss that these pixels are, if it is to be done. */
+static void run_loss(const struct run *r, size_t first, size_t last)
+{
+    const struct cconv_plan_node *n = &r->plan->nodes[r->plan->loss];
+    const struct cconv_by_sample *loss = n->app.op->by_sample;
+    const size_t pixels = r->chain->pixels, samples = loss->samples(&n->app);
+    const size_t from = samples >= pixels ? first * (samples / pixels) : first / (pixels / samples);
+    const size_t to = samples >= pixels ? last * (samples / pixels) : last / (pixels / samples);
+
+    if ((r->what & CCONV_CHAIN_LOSS) != 0 && loss->forward != NULL)
+        loss->forward(&n->app, &n->run, from, to - from);
+    if ((r->what & CCONV_CHAIN_BACK) != 0 && n->run.dx[0] != NULL)
+        loss->backward(&n->app, &n->run, from, to - from);
+}
+
+/* The pieces of one partial sum, in order; each goes both ways before the next one begins. */
+static void piece_task(void *arg, size_t task, size_t slot)
+{
+    struct run r = *(const struct run *)arg;
+    const struct cconv_chain *chain = r.chain;
+    const size_t pieces = (chain->pixels + chain->piece - 1) / chain->piece;
+    const size_t end = pieces * (task + 1) / chain->partials;
+    cconv_real *partial = open_partial(&r, task);
+
+    r.kept += slot * chain->keep_elements;
+    for (size_t i = pieces * task / chain->partials; i < end; i++) {
+        r.piece = i * chain->piece;
+        set_range(&r, r.piece, CCONV_MIN(r.piece + chain->piece, chain->pixels));
+        for (size_t k = 0; k < r.tiles; k++)
+            forward_tile(&r, k, slot);
+        run_loss(&r, r.begin, r.end);
+        if ((r.what & CCONV_CHAIN_BACK) != 0)
+            backward_tiles(&r, 0, r.tiles, slot, partial);
     }
-    cconv_parallel_run(parallel, gather_task, &r, (size_t)(chain->last - chain->first + 1));
+}
+
+/* Piece after piece on all threads, as images that lie in different ways can only be done one
+ * after another. */
+static void run_pieces(struct run *r)
+{
+    const struct cconv_chain *chain = r->chain;
+
+    for (r->piece = 0; r->piece < chain->pixels; r->piece += chain->piece) {
+        const size_t end = CCONV_MIN(r->piece + chain->piece, chain->pixels);
+
+        forward_range(r, r->piece, end);
+        run_loss(r, r->piece, end);
+        if ((r->what & CCONV_CHAIN_BACK) != 0)
+            backward_range(r, r->piece, end);
+    }
+}
+
+void cconv_chain_run_joined(coordconv_plan *plan, const struct cconv_chain *chain, int what)
+{
+    struct run r = make_backward(plan, chain);
+
+    r.kept = r.partials + chain->partials * chain->partial_stride;
+    r.what = what;
+    begin_part(&r, 0, chain->pixels, 0);
+    if (r.end == chain->pixels)
+        cconv_parallel_run(&cconv_plan_context(plan)->parallel, piece_task, &r, chain->partials);
+    else
+        run_pieces(&r);
+    if ((what & CCONV_CHAIN_BACK) != 0)
+        gather(&r);
 }

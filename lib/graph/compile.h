@@ -35,9 +35,12 @@ struct cconv_plan_value {
     uint8_t everywhere; /* each image is the same all over, so it lies wherever one wants */
     uint8_t private_so_far; /* nobody reads what the maker's output was before it became this */
     uint8_t pinned;         /* of a root: what it now holds must not be written over */
-    uint8_t inner;      /* of a root: nothing in the arena, a buffer of a chain's tile or none */
+    uint8_t inner; /* of a root: nothing in the arena, a buffer of a chain's tile or none */
+    uint8_t local; /* of a root: nothing but a chain, forward or backward, reads or writes it */
+    uint8_t kept;  /* of a root: lies with what a chain joined with the loss keeps of a piece */
     uint8_t grad_inner; /* likewise its gradient, of a gradient's root */
-    size_t tile_offset; /* of that buffer in a slot */
+    size_t tile_offset; /* of that buffer in a slot; of one that is kept, elements of a pixel that
+                         * are kept before it */
     size_t grad_tile_offset;
     void *data;                /* of a root: where it lies in this run */
     void *home;                /* its place in the arena; NULL of an input */
@@ -112,6 +115,7 @@ struct coordconv_plan {
     char *prepare_scratch;      /* of an operation */
     struct cconv_chain *chains; /* [node_count] */
     int32_t chain_count;
+    int32_t loss_chain;              /* 1 + number of the chain joined with the loss; 0: none is */
     int32_t no_chains;               /* every node by itself */
     size_t edge_count;               /* inputs of all nodes */
     struct cconv_shape *edge_shapes; /* [edge_count], node after node; the rest alike */
@@ -170,6 +174,12 @@ static inline struct cconv_place *cconv_plan_places(const coordconv_plan *plan,
 static inline void *cconv_plan_data(const coordconv_plan *plan, coordconv_value value)
 {
     return plan->values[plan->values[value].root].data;
+}
+
+/* The chain joined with the loss; NULL: none is. */
+static inline const struct cconv_chain *cconv_plan_joined(const coordconv_plan *plan)
+{
+    return plan->loss_chain != 0 ? &plan->chains[plan->loss_chain - 1] : NULL;
 }
 
 /* 1 if node i sends a gradient back to its input k. */

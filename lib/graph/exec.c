@@ -5,6 +5,7 @@
 #include "graph/compile.h"
 #include "ops/eltwise.h"
 #include "ops/fold.h"
+#include "ops/loss.h"
 
 static coordconv_status plan_fail(const coordconv_plan *plan, coordconv_status status,
                                   const char *call, const char *text)
@@ -63,7 +64,8 @@ static void prepare(coordconv_plan *plan)
     }
 }
 
-static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
+/* Where the data of node i lies in this forward pass. */
+static void open_node(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_node *node = cconv_plan_source(plan, i);
     struct cconv_plan_node *n = &plan->nodes[i];
@@ -72,10 +74,17 @@ static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
         n->x[k] = cconv_plan_data(plan, node->inputs[k]);
     n->run.add = n->add != COORDCONV_NO_VALUE ? cconv_plan_data(plan, n->add) : NULL;
     n->run.y = cconv_plan_data(plan, i);
-    if (n->skipped || (node->op->flags & CCONV_ALIAS) != 0)
-        return COORDCONV_OK;
     n->run.scratch = n->forward_scratch;
-    return node->op->forward(&n->app, &n->run);
+}
+
+static coordconv_status forward_node(coordconv_plan *plan, int32_t i)
+{
+    const struct cconv_plan_node *n = &plan->nodes[i];
+
+    open_node(plan, i);
+    if (n->skipped || (n->app.op->flags & CCONV_ALIAS) != 0)
+        return COORDCONV_OK;
+    return n->app.op->forward(&n->app, &n->run);
 }
 
 static void give_copy(const coordconv_plan *plan, const struct cconv_plan_value *v,
@@ -105,25 +114,70 @@ static void give_outputs(coordconv_plan *plan)
     }
 }
 
-/* A node by itself, or with the first node of a chain the whole chain. */
-static coordconv_status forward_step(coordconv_plan *plan, int32_t i)
+static void add_sink(const coordconv_plan *plan, const struct cconv_plan_sink *s)
+{
+    if (s->add_to != NULL)
+        cconv_parallel_add(cconv_plan_context(plan), s->count, s->add_to, s->target, s->add_to);
+}
+
+/* The parameters of a chain's nodes have their gradients; add those that are to be added. */
+static void add_parameters(const coordconv_plan *plan, const struct cconv_chain *chain)
+{
+    for (int32_t i = chain->last_backward; i >= chain->first; i--) {
+        for (int32_t k = 0; plan->nodes[i].chain != 0 && k < CCONV_LAYER_MAX_TENSORS; k++)
+            add_sink(plan, &plan->nodes[i].sink_param[k]);
+    }
+}
+
+/* The chain that is joined with the loss, and the loss, backward, in `what` forward as well. */
+static void backward_joined(coordconv_plan *plan, int what)
+{
+    struct cconv_plan_node *loss = &plan->nodes[plan->loss];
+
+    loss->run.dy = plan->values[plan->loss].gradient;
+    plan->values[plan->loss].gradient[0] = 1;
+    cconv_chain_run_joined(plan, cconv_plan_joined(plan), what | CCONV_CHAIN_BACK);
+    add_parameters(plan, cconv_plan_joined(plan));
+}
+
+static coordconv_status run_joined(coordconv_plan *plan)
+{
+    const struct cconv_plan_node *loss = &plan->nodes[plan->loss];
+    const struct cconv_by_sample *by_sample = loss->app.op->by_sample;
+    coordconv_status st;
+
+    open_node(plan, plan->loss);
+    if (by_sample->check != NULL && (st = by_sample->check(&loss->app, &loss->run)) != COORDCONV_OK)
+        return st;
+    backward_joined(plan, CCONV_CHAIN_LOSS);
+    by_sample->finish(&loss->app, &loss->run);
+    return COORDCONV_OK;
+}
+
+/* A node by itself, or with the first node of a chain the whole chain; `both`: where the chain
+ * is joined with the loss, both, forward and backward. */
+static coordconv_status forward_step(coordconv_plan *plan, int32_t i, int both)
 {
     const struct cconv_chain *chain;
 
     if (plan->nodes[i].chain == 0)
-        return forward_node(plan, i);
+        return both && i == plan->loss ? COORDCONV_OK : forward_node(plan, i);
     chain = &plan->chains[plan->nodes[i].chain - 1];
-    if (i == chain->first)
+    if (i != chain->first)
+        return COORDCONV_OK;
+    if (chain != cconv_plan_joined(plan))
         cconv_chain_forward(plan, chain);
+    else if (both)
+        return run_joined(plan);
+    else
+        cconv_chain_run_joined(plan, chain, 0);
     return COORDCONV_OK;
 }
 
-coordconv_status coordconv_plan_forward(coordconv_plan *plan)
+static coordconv_status run_forward(coordconv_plan *plan, int both)
 {
     coordconv_status st;
 
-    if (plan == NULL)
-        return plan_fail(plan, COORDCONV_ERR_INVALID, "plan_forward", "plan is NULL");
     if ((st = take_inputs(plan)) != COORDCONV_OK ||
         (plan->frames_new && (st = cconv_plan_resolve_frames(plan)) != COORDCONV_OK))
         return st;
@@ -132,7 +186,7 @@ coordconv_status coordconv_plan_forward(coordconv_plan *plan)
         cconv_plan_place_outputs(plan);
     prepare(plan);
     for (int32_t i = 0; i < plan->node_count; i++) {
-        if (cconv_plan_computes(plan, i) && (st = forward_step(plan, i)) != COORDCONV_OK)
+        if (cconv_plan_computes(plan, i) && (st = forward_step(plan, i, both)) != COORDCONV_OK)
             return st;
     }
     for (int32_t i = 0; plan->training && i < plan->node_count; i++) {
@@ -145,10 +199,11 @@ coordconv_status coordconv_plan_forward(coordconv_plan *plan)
     return COORDCONV_OK;
 }
 
-static void add_sink(const coordconv_plan *plan, const struct cconv_plan_sink *s)
+coordconv_status coordconv_plan_forward(coordconv_plan *plan)
 {
-    if (s->add_to != NULL)
-        cconv_parallel_add(cconv_plan_context(plan), s->count, s->add_to, s->target, s->add_to);
+    if (plan == NULL)
+        return plan_fail(plan, COORDCONV_ERR_INVALID, "plan_forward", "plan is NULL");
+    return run_forward(plan, 0);
 }
 
 static void backward_node(coordconv_plan *plan, int32_t i)
@@ -168,16 +223,6 @@ static void backward_node(coordconv_plan *plan, int32_t i)
         add_sink(plan, &n->sink_param[k]);
 }
 
-/* The parameters of a chain's node have their gradients; add those that are to be added. */
-static void backward_chain(coordconv_plan *plan, const struct cconv_chain *chain)
-{
-    cconv_chain_backward(plan, chain);
-    for (int32_t i = chain->last_backward; i >= chain->first; i--) {
-        for (int32_t k = 0; plan->nodes[i].chain != 0 && k < CCONV_LAYER_MAX_TENSORS; k++)
-            add_sink(plan, &plan->nodes[i].sink_param[k]);
-    }
-}
-
 static void backward_step(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_chain *chain;
@@ -187,8 +232,23 @@ static void backward_step(coordconv_plan *plan, int32_t i)
         return;
     }
     chain = &plan->chains[plan->nodes[i].chain - 1];
-    if (i == chain->last_backward)
-        backward_chain(plan, chain);
+    if (i == chain->last_backward) {
+        cconv_chain_backward(plan, chain);
+        add_parameters(plan, chain);
+    }
+}
+
+/* The backward pass, but of a chain joined with the loss and what is behind. */
+static void run_backward(coordconv_plan *plan)
+{
+    const struct cconv_chain *joined = cconv_plan_joined(plan);
+
+    for (int32_t i = joined != NULL ? joined->first - 1 : plan->loss; i >= 0; i--) {
+        if (plan->nodes[i].backward && cconv_plan_source(plan, i)->op != NULL)
+            backward_step(plan, i);
+    }
+    plan->forward_done = 0;
+    plan->backward_done = 1;
 }
 
 coordconv_status coordconv_plan_backward(coordconv_plan *plan)
@@ -200,14 +260,11 @@ coordconv_status coordconv_plan_backward(coordconv_plan *plan)
     if (!plan->forward_done)
         return plan_fail(plan, COORDCONV_ERR_STATE, "plan_backward",
                          "no forward pass since the last backward pass");
-    if (plan->nodes[plan->loss].backward)
+    if (cconv_plan_joined(plan) != NULL)
+        backward_joined(plan, 0);
+    else if (plan->nodes[plan->loss].backward)
         plan->values[plan->loss].gradient[0] = 1;
-    for (int32_t i = plan->loss; i >= 0; i--) {
-        if (plan->nodes[i].backward && cconv_plan_source(plan, i)->op != NULL)
-            backward_step(plan, i);
-    }
-    plan->forward_done = 0;
-    plan->backward_done = 1;
+    run_backward(plan);
     return COORDCONV_OK;
 }
 
@@ -217,6 +274,13 @@ coordconv_status coordconv_plan_run(coordconv_plan *plan)
 
     if (plan == NULL)
         return plan_fail(plan, COORDCONV_ERR_INVALID, "plan_run", "plan is NULL");
-    st = coordconv_plan_forward(plan);
-    return st == COORDCONV_OK && plan->training ? coordconv_plan_backward(plan) : st;
+    const int both = cconv_plan_joined(plan) != NULL;
+
+    st = run_forward(plan, both);
+    if (st != COORDCONV_OK || !plan->training)
+        return st;
+    if (!both)
+        return coordconv_plan_backward(plan);
+    run_backward(plan);
+    return COORDCONV_OK;
 }

@@ -67,7 +67,9 @@ static int32_t end_time(const coordconv_plan *plan)
 }
 
 /* The times of a node's forward pass, and of its backward pass. The nodes of a
- * chain run at one time, so each has the times of all. */
+ * chain run at one time, so each has the times of all; those of one joined with the
+ * loss, and the loss, run backward with the forward pass or forward with the backward
+ * pass, so each of these passes has the times of both. */
 struct times {
     int32_t first, last;
 };
@@ -79,8 +81,10 @@ static const struct cconv_chain *chain_of(const coordconv_plan *plan, int32_t i)
 
 static struct times forward_times(const coordconv_plan *plan, int32_t i)
 {
-    const struct cconv_chain *chain = chain_of(plan, i);
+    const struct cconv_chain *joined = cconv_plan_joined(plan), *chain = chain_of(plan, i);
 
+    if (joined != NULL && (chain == joined || i == plan->loss))
+        return (struct times){ joined->first, 2 * plan->node_count - joined->first };
     return chain == NULL ? (struct times){ i, i } : (struct times){ chain->first, chain->last };
 }
 
@@ -111,7 +115,8 @@ static void live_value(coordconv_plan *plan, coordconv_value value, int32_t firs
 {
     const struct cconv_plan_value *v = &plan->values[value];
 
-    if (!plan->values[v->root].inner && cconv_plan_source(plan, v->root)->op != NULL)
+    if (!plan->values[v->root].inner && !plan->values[v->root].kept &&
+        cconv_plan_source(plan, v->root)->op != NULL)
         live(node_block(plan, v->root, VALUE), v->bytes, first, last);
 }
 

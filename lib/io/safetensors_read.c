@@ -257,9 +257,7 @@ static size_t byte_count(const struct cconv_safetensor *t)
     size_t bits = dtype_bits(t->dtype);
 
     for (int32_t i = 0; i < t->shape.ndim; i++) {
-        if ((uint64_t)t->shape.dim[i] > SIZE_MAX)
-            return SIZE_MAX;
-        bits = cconv_size_mul(bits, (size_t)t->shape.dim[i]);
+        bits = cconv_size_mul(bits, cconv_size_from(t->shape.dim[i]));
         if (bits == SIZE_MAX)
             return SIZE_MAX;
     }

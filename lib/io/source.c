@@ -38,7 +38,7 @@ coordconv_status cconv_source_header(const struct cconv_source *source,
                                      struct cconv_safetensors *out)
 {
     unsigned char prefix[CCONV_SAFETENSORS_PREFIX] = { 0 };
-    const size_t available = CCONV_MIN(source->bytes, sizeof prefix);
+    const size_t available = (size_t)CCONV_MIN(source->bytes, sizeof prefix);
     coordconv_status status = cconv_source_read(source, 0, prefix, available);
     size_t bytes = 0;
     char *header;

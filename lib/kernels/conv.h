@@ -40,11 +40,14 @@ enum cconv_activation {
  * of a call lies `column + p` columns to the right in row `row`; past `width`
  * columns follows the next row. Only pixels begin .. end - 1 of the call start so,
  * the others from init. rows and columns are the two parts as tables, [row][o] and
- * [column][o]; a kernel takes the formula or the tables, as suits it. */
+ * [column][o], the latter for columns below `period` only: the rest of a column is
+ * right[o] times a multiple of that. A kernel takes the formula or the tables, as
+ * suits it. */
 struct cconv_panel_affine {
     const cconv_real *base, *down, *right; /* [channels] */
     const cconv_real *rows, *columns;
-    ptrdiff_t stride;          /* from row to row and column to column of the tables */
+    ptrdiff_t stride; /* from row to row and column to column of the tables */
+    size_t period;
     size_t row, column, width; /* column < width; SIZE_MAX: a single row */
     size_t begin, end;
 };

@@ -54,14 +54,15 @@ enum {
 
 /* A map's interior as a formula: pixel (y, x) of it holds, in channel o,
  * (base[o] + y * down[o]) + x * right[o] wherever y0 <= y < y1 and x0 <= x < x1.
- * rows and columns are the two parts as tables, for 0 <= y < y1 and 0 <= x < x1, in
- * blocks of CCONV_CORR_BLOCK channels: what one kernel reads of them lies together,
- * and not a power of two apart, as many lines of it as a set of the cache has. */
+ * rows and columns are the two parts as tables, for 0 <= y < y1 and 0 <= x < period (see
+ * cconv_panel_affine), in blocks of CCONV_CORR_BLOCK channels: what one kernel reads of them
+ * lies together, and not a power of two apart, as many lines of it as a set of the cache has. */
 
 struct cconv_corr_affine {
     const cconv_real *base, *down, *right; /* [channels of the output] */
     const cconv_real *rows, *columns;
     size_t y0, y1, x0, x1;
+    size_t period;
 };
 
 /* What the sums start from, and what is added to them in the end. A bias per

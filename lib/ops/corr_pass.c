@@ -217,7 +217,7 @@ void cconv_pass_scatter(const coordconv_context *context, const struct cconv_cor
     *p = scatter_pass(c);
     ry = phase_axis(c, 0, ky, p);
     rx = phase_axis(c, 1, kx, p);
-    p->out_first = ry * p->out_row + rx * p->out_pixel;
+    p->out_first = (ptrdiff_t)ry * p->out_row + (ptrdiff_t)rx * p->out_pixel;
     p->out_h = phase_extent(c->big_h, c->stride[0], ry);
     p->out_w = phase_extent(c->big_w, c->stride[1], rx);
     p->out_row *= c->stride[0];
@@ -236,14 +236,14 @@ int cconv_pass_scatter_merged(const coordconv_context *context, const struct cco
     const int64_t most = floor_div(s - 1 + c->pad[1], s);
 
     *p = scatter_pass(c);
-    p->out_first = phase_axis(c, 0, ky, p) * p->out_row;
+    p->out_first = (ptrdiff_t)phase_axis(c, 0, ky, p) * p->out_row;
     p->out_h = phase_extent(c->big_h, c->stride[0], p->out_first / p->out_row);
     p->out_w = (size_t)(rest ? 1 : whole);
     p->phase_c = p->out_cg;
     p->out_cg *= (size_t)phases;
     p->out_c = p->out_cg;
     p->out_row *= c->stride[0];
-    p->out_pixel *= s;
+    p->out_pixel *= (ptrdiff_t)s;
     p->out_first += rest ? (ptrdiff_t)whole * p->out_pixel : 0;
     p->taps[1] = most - least + 1;
     p->step[1] = p->dilation[1] = 1;
@@ -300,11 +300,11 @@ void cconv_pass_empty(const coordconv_context *context, const struct cconv_corr 
     *p = scatter_pass(c);
     for (int i = 0; i < 2; i++)
         p->step[i] = p->dilation[i] = 1;
-    p->out_first = ry * p->out_row;
+    p->out_first = (ptrdiff_t)ry * p->out_row;
     p->out_h = phase_extent(c->big_h, c->stride[0], ry);
     p->out_row *= c->stride[0];
     if (rx >= 0) {
-        p->out_first += rx * p->out_pixel;
+        p->out_first += (ptrdiff_t)rx * p->out_pixel;
         p->out_w = phase_extent(c->big_w, c->stride[1], rx);
         p->out_pixel *= c->stride[1];
     }

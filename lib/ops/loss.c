@@ -149,19 +149,24 @@ static void weigh(size_t n, double scale, const cconv_real *weight, cconv_real *
         dx[i] *= (cconv_real)(scale * (double)weight[i]);
 }
 
-static void backward_task(void *arg, size_t task, size_t slot)
+static void backward_elements(const struct work *w, size_t i, size_t n)
 {
-    const struct work *w = arg;
-    const size_t i = cconv_split_begin(&w->split, task), n = cconv_split_count(&w->split, task);
     const cconv_real factor = w->weight != NULL ? 1 : (cconv_real)w->scale;
 
-    (void)slot;
     if (w->direct != NULL)
         w->direct->backward(n, factor, w->x + i, w->target + i, w->dx + i);
     else
         w->kernels->loss.bent_backward(n, &w->bend, factor, w->x + i, w->target + i, w->dx + i);
     if (w->weight != NULL)
         weigh(n, w->scale, w->weight + i, w->dx + i);
+}
+
+static void backward_task(void *arg, size_t task, size_t slot)
+{
+    const struct work *w = arg;
+
+    (void)slot;
+    backward_elements(w, cconv_split_begin(&w->split, task), cconv_split_count(&w->split, task));
 }
 
 static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
@@ -185,19 +190,51 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
     return COORDCONV_OK;
 }
 
-static void backward(const struct cconv_app *app, const struct cconv_run *run)
+static struct work make_backward(const struct cconv_app *app, const struct cconv_run *run)
 {
     struct work w = make_work(app, run);
     const double divisor = w.weight != NULL      ? *w.divisor
                            : app->attr->loss.sum ? 1
                                                  : (double)w.split.items;
 
-    if (run->dx[0] == NULL)
-        return;
     w.scale = cconv_loss_share((double)run->dy[0], divisor);
     w.dx = run->dx[0];
-    cconv_parallel_run(&app->context->parallel, backward_task, &w, w.split.tasks);
+    return w;
 }
+
+static void backward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    struct work w = make_backward(app, run);
+
+    if (w.dx != NULL)
+        cconv_parallel_run(&app->context->parallel, backward_task, &w, w.split.tasks);
+}
+
+/* Of a mean by weights the whole batch is needed first. */
+static size_t samples(const struct cconv_app *app)
+{
+    return cconv_loss_weighted(app) ? 0 : cconv_shape_count(&app->in[X]);
+}
+
+static void some_backward(const struct cconv_app *app, const struct cconv_run *run, size_t first,
+                          size_t count)
+{
+    const struct work w = make_backward(app, run);
+
+    backward_elements(&w, first, count);
+}
+
+static void finish(const struct cconv_app *app, const struct cconv_run *run)
+{
+    forward(app, run);
+}
+
+/* Elements: their gradients need nothing of the forward pass. */
+static const struct cconv_by_sample by_sample = {
+    .samples = samples,
+    .backward = some_backward,
+    .finish = finish,
+};
 
 const struct cconv_op cconv_op_mse = {
     .name = "mse",
@@ -206,6 +243,7 @@ const struct cconv_op cconv_op_mse = {
     .space = space,
     .forward = forward,
     .backward = backward,
+    .by_sample = &by_sample,
 };
 
 const struct cconv_op cconv_op_sigmoid_cross_entropy = {
@@ -215,6 +253,7 @@ const struct cconv_op cconv_op_sigmoid_cross_entropy = {
     .space = space,
     .forward = forward,
     .backward = backward,
+    .by_sample = &by_sample,
 };
 
 const struct cconv_op cconv_op_l1 = {
@@ -224,4 +263,5 @@ const struct cconv_op cconv_op_l1 = {
     .space = space,
     .forward = forward,
     .backward = backward,
+    .by_sample = &by_sample,
 };

@@ -146,6 +146,7 @@ enum {
 };
 
 struct cconv_pointwise; /* ops/pointwise.h */
+struct cconv_by_sample; /* ops/loss.h */
 
 struct cconv_op {
     const char *name;
@@ -174,6 +175,8 @@ struct cconv_op {
                  struct cconv_place *out);
     /* How to do some pixels at a time, of applications that can. NULL: none can. */
     const struct cconv_pointwise *pointwise;
+    /* How to do some samples at a time, of a loss that can. NULL: it cannot. */
+    const struct cconv_by_sample *by_sample;
 };
 
 extern const struct cconv_op cconv_op_conv1d, cconv_op_conv2d, cconv_op_conv3d,

@@ -181,10 +181,27 @@ static size_t table_values(const struct cconv_position *p, int64_t rows)
     return cconv_size_mul(cconv_size_mul(blocks, CCONV_CORR_BLOCK), (size_t)rows);
 }
 
+/* Columns of their table. It is read with every row, and should leave room in the first-level
+ * cache: one of a long row is for part of it, the one that leaves most for the row's last part,
+ * since small tiles are slow. */
+static int64_t period(const struct cconv_position *p)
+{
+    static const int64_t several[] = { 96, 84, 72 };
+    const int64_t columns = p->x.formula_end;
+    int64_t best = several[0];
+
+    if (columns <= best)
+        return columns;
+    for (size_t i = 1; i < CCONV_COUNT(several); i++)
+        if ((columns - 1) % several[i] > (columns - 1) % best)
+            best = several[i];
+    return best;
+}
+
 size_t cconv_position_plane_values(const struct cconv_position *p)
 {
     return cconv_size_add(table_start(p), cconv_size_add(table_values(p, p->y.formula_end),
-                                                         table_values(p, p->x.formula_end)));
+                                                         table_values(p, period(p))));
 }
 
 struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
@@ -199,7 +216,8 @@ struct cconv_corr_affine cconv_position_plane(const struct cconv_position *p,
                                        .y0 = (size_t)p->y.formula_begin,
                                        .y1 = (size_t)p->y.formula_end,
                                        .x0 = (size_t)p->x.formula_begin,
-                                       .x1 = (size_t)p->x.formula_end };
+                                       .x1 = (size_t)p->x.formula_end,
+                                       .period = (size_t)period(p) };
 }
 
 /* Of a tap column and of an output column, for some channels. */
@@ -300,7 +318,7 @@ static void write_plane(const struct fill *f, size_t first, size_t count, const 
     to = f->values + table_start(p);
     write_table(to, p->y.formula_end, plane->base, plane->down, first, count);
     to += table_values(p, p->y.formula_end);
-    write_table(to, p->x.formula_end, NULL, plane->right, first, count);
+    write_table(to, period(p), NULL, plane->right, first, count);
 }
 
 /* Where the formula is not used. */

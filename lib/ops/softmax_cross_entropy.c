@@ -159,13 +159,9 @@ static double sample_loss(const struct work *w, size_t n)
     return loss;
 }
 
-static void forward_task(void *arg, size_t task, size_t slot)
+static void forward_samples(const struct work *w, size_t first, size_t count)
 {
-    const struct work *w = arg;
-    size_t n = cconv_split_begin(&w->split, task);
-
-    (void)slot;
-    for (const size_t end = n + cconv_split_count(&w->split, task); n < end; n++) {
+    for (size_t n = first; n < first + count; n++) {
         const double weight = weight_of(w, n);
 
         w->losses[n] = weight != 0 ? weight * sample_loss(w, n) : 0;
@@ -174,13 +170,17 @@ static void forward_task(void *arg, size_t task, size_t slot)
     }
 }
 
-static void backward_task(void *arg, size_t task, size_t slot)
+static void forward_task(void *arg, size_t task, size_t slot)
 {
     const struct work *w = arg;
-    size_t n = cconv_split_begin(&w->split, task);
 
     (void)slot;
-    for (const size_t end = n + cconv_split_count(&w->split, task); n < end; n++) {
+    forward_samples(w, cconv_split_begin(&w->split, task), cconv_split_count(&w->split, task));
+}
+
+static void backward_samples(const struct work *w, size_t first, size_t count)
+{
+    for (size_t n = first; n < first + count; n++) {
         const cconv_real *p = w->p + n * w->classes;
         cconv_real *dz = w->dz + n * w->classes;
         const cconv_real factor =
@@ -198,6 +198,14 @@ static void backward_task(void *arg, size_t task, size_t slot)
     }
 }
 
+static void backward_task(void *arg, size_t task, size_t slot)
+{
+    const struct work *w = arg;
+
+    (void)slot;
+    backward_samples(w, cconv_split_begin(&w->split, task), cconv_split_count(&w->split, task));
+}
+
 static coordconv_status check_labels(const struct cconv_app *app, const struct work *w)
 {
     for (size_t n = 0; w->labels != NULL && n < w->split.items; n++) {
@@ -209,14 +217,10 @@ static coordconv_status check_labels(const struct cconv_app *app, const struct w
     return COORDCONV_OK;
 }
 
-static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+static struct work make_forward(const struct cconv_app *app, const struct cconv_run *run)
 {
     struct work w = make_work(app, run);
-    const coordconv_status st = check_labels(app, &w);
-    double sum = 0;
 
-    if (st != COORDCONV_OK)
-        return st;
     w.losses = run->scratch;
     w.divisor = app->attr->loss.sum ? 1 : (double)w.split.items;
     if (is_uneven(app) && !app->attr->loss.sum) {
@@ -224,24 +228,92 @@ static coordconv_status forward(const struct cconv_app *app, const struct cconv_
         for (size_t n = 0; n < w.split.items; n++)
             w.divisor += weight_of(&w, n);
     }
+    return w;
+}
+
+static struct work make_backward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    struct work w = make_work(app, run);
+
+    w.dy = (double)run->dy[0];
+    w.factor = (cconv_real)(app->attr->loss.sum ? w.dy : w.dy / (double)w.split.items);
+    w.dz = run->dx[0];
+    return w;
+}
+
+static void add_up(const struct work *w, cconv_real *y)
+{
+    double sum = 0;
+
+    for (size_t n = 0; n < w->split.items; n++)
+        sum += w->losses[n];
+    *y = (cconv_real)cconv_loss_share(sum, w->divisor);
+}
+
+static coordconv_status check(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const struct work w = make_work(app, run);
+
+    return check_labels(app, &w);
+}
+
+static coordconv_status forward(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const coordconv_status st = check(app, run);
+    struct work w;
+
+    if (st != COORDCONV_OK)
+        return st;
+    w = make_forward(app, run);
     cconv_parallel_run(&app->context->parallel, forward_task, &w, w.split.tasks);
-    for (size_t n = 0; n < w.split.items; n++)
-        sum += w.losses[n];
-    run->y[0] = (cconv_real)cconv_loss_share(sum, w.divisor);
+    add_up(&w, run->y);
     return COORDCONV_OK;
 }
 
 static void backward(const struct cconv_app *app, const struct cconv_run *run)
 {
-    struct work w = make_work(app, run);
+    struct work w = make_backward(app, run);
 
-    if (run->dx[0] == NULL)
-        return;
-    w.dy = (double)run->dy[0];
-    w.factor = (cconv_real)(app->attr->loss.sum ? w.dy : w.dy / (double)w.split.items);
-    w.dz = run->dx[0];
-    cconv_parallel_run(&app->context->parallel, backward_task, &w, w.split.tasks);
+    if (w.dz != NULL)
+        cconv_parallel_run(&app->context->parallel, backward_task, &w, w.split.tasks);
 }
+
+/* Where samples differ in what they count, the whole batch says how much one does. */
+static size_t samples(const struct cconv_app *app)
+{
+    return is_uneven(app) ? 0 : (size_t)app->in[0].dim[0];
+}
+
+static void some_forward(const struct cconv_app *app, const struct cconv_run *run, size_t first,
+                         size_t count)
+{
+    const struct work w = make_forward(app, run);
+
+    forward_samples(&w, first, count);
+}
+
+static void some_backward(const struct cconv_app *app, const struct cconv_run *run, size_t first,
+                          size_t count)
+{
+    const struct work w = make_backward(app, run);
+
+    backward_samples(&w, first, count);
+}
+
+static void finish(const struct cconv_app *app, const struct cconv_run *run)
+{
+    const struct work w = make_forward(app, run);
+
+    add_up(&w, run->y);
+}
+
+static const struct cconv_by_sample by_sample = {
+    .samples = samples,
+    .check = check,
+    .forward = some_forward,
+    .backward = some_backward,
+    .finish = finish,
+};
 
 const struct cconv_op cconv_op_softmax_cross_entropy = {
     .name = "softmax_cross_entropy",
@@ -250,4 +322,5 @@ const struct cconv_op cconv_op_softmax_cross_entropy = {
     .space = space,
     .forward = forward,
     .backward = backward,
+    .by_sample = &by_sample,
 };

@@ -178,18 +178,20 @@ def guides():
 
 def documents():
     """Manual pages and, where they were made, the reference; every page, with what it shows."""
-    installed("man3/coordconv.3*")
-    if os.path.isdir(os.path.join(build, "doc", "reference", "html")):
-        installed("doc/coordconv/html/index.html")
-        for header in glob.glob(os.path.join(tree, "include", "coordconv", "*.h")):
-            installed("man3/coordconv-%s.3*" % os.path.basename(header)[:-2])
+    files = glob.glob(os.path.join(install(), "**"), recursive=True)
     pages = glob.glob(os.path.join(tree, "doc", "*.md"))
+    wanted = ["man3/coordconv.3"] + ["doc/coordconv/" + os.path.basename(page) for page in pages]
+    if os.path.isdir(os.path.join(build, "doc", "reference", "html")):
+        wanted.append("doc/coordconv/html/index.html")
+        for header in glob.glob(os.path.join(tree, "include", "coordconv", "*.h")):
+            wanted.append("man3/coordconv-%s.3" % os.path.basename(header)[:-2])
     for page in pages:
-        copy = installed("doc/coordconv/" + os.path.basename(page))
         with open(page, encoding="utf-8") as f:
-            for name in re.findall(r"\]\((pictures/[^)#]*|[^)#/:]*\.md)[)#]", f.read()):
-                if not os.path.exists(os.path.join(os.path.dirname(copy), name)):
-                    sys.exit("%s: %s is not installed" % (copy, name))
+            shown = re.findall(r"\]\((pictures/[^)#]*|[^)#/:]*\.md)[)#]", f.read())
+        wanted += ["doc/coordconv/" + name for name in shown]
+    missing = [name for name in wanted if not any(f.endswith("/" + name) for f in files)]
+    if not pages or missing:
+        sys.exit("not installed: %s" % " ".join(missing))
     print(len(pages), "pages, and what they show")
 
 

@@ -363,16 +363,21 @@ static const struct bad_tensor bad_tensors[] = {
     ENTRY(strides, 2, INT64_MIN, INVALID, "stride -9223372036854775808 of axis 2"),
     ENTRY(strides, 1, INT64_MAX, SHAPE, "reach too far"),
     ENTRY(strides, 0, INT64_MAX / 4, SHAPE, "reach too far"),
+    ENTRY(strides, 0, INT64_C(1) << 62, SHAPE, "reach too far"),
 };
 
 static void spoil(struct product *p, const struct bad_tensor *bad)
 {
     char *in[] = { (char *)&p->plain.tensor, (char *)&p->versioned.tensor };
+    int64_t low_first = bad->value;
 
     if (bad->size == 0)
         memcpy((char *)p + bad->offset, &bad->value, sizeof bad->value);
-    for (size_t i = 0; i < COUNT(in) && bad->size > 0; i++)
-        memcpy(in[i] + bad->offset, &bad->value, bad->size); /* its low bytes: little-endian */
+    test_file_order(&low_first, sizeof low_first, sizeof low_first);
+    for (size_t i = 0; i < COUNT(in) && bad->size > 0; i++) {
+        memcpy(in[i] + bad->offset, &low_first, bad->size);
+        test_file_order(in[i] + bad->offset, bad->size, bad->size);
+    }
 }
 
 static void bad_tensors_are_refused_and_left_to_the_caller(void **state)

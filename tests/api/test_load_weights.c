@@ -372,7 +372,6 @@ static void check_type(const char *dtype, int32_t n, const void *data, size_t by
     free_single(&s);
 }
 
-/* Bytes as they lie in the file: these tests run on little-endian machines. */
 static void numbers_are_widened_exactly(void **state)
 {
     static const uint16_t half[] = { 0x3c00, 0xc000, 0x0001, 0x83ff, 0x0400, 0x7bff,

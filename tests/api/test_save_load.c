@@ -114,6 +114,31 @@ static void parameters_and_buffers_come_back_bit_for_bit(void **state)
     saved_model_free(&b);
 }
 
+/* A file is the same from every machine: here the tensor that is last in it, of several blocks. */
+static void numbers_are_written_lowest_byte_first(void **state)
+{
+    struct saved_model a;
+    size_t bytes;
+    (void)state;
+
+    saved_model_make_wide(&a, 1, 0, 1500);
+    coordconv_tensor *weight = test_parameter(a.layer[2], "weight");
+    const size_t count = (size_t)coordconv_tensor_count(weight);
+    assert_int_equal(count, 3000);
+    check_ok(coordconv_save(a.model, NULL, path, 0, NULL));
+    unsigned char *data = file_bytes(&bytes);
+    assert_true(bytes > 4 * count);
+    const unsigned char *at = data + bytes - 4 * count;
+    for (size_t i = 0; i < count; i++, at += 4) {
+        const float value = (float)test_values(weight)[i];
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        assert_int_equal(at[0] | at[1] << 8 | at[2] << 16 | (uint32_t)at[3] << 24, bits);
+    }
+    free(data);
+    saved_model_free(&a);
+}
+
 static void the_same_state_gives_the_same_file(void **state)
 {
     struct saved_model a;
@@ -630,6 +655,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(parameters_and_buffers_come_back_bit_for_bit),
+        TEST(numbers_are_written_lowest_byte_first),
         TEST(the_same_state_gives_the_same_file),
         TEST(a_plan_runs_with_what_was_loaded),
         TEST(training_resumed_gives_the_bits_of_training_on),

@@ -11,6 +11,12 @@ void weights_file_begin(struct weights_file *f)
     f->header[f->header_bytes++] = '{';
 }
 
+/* Bytes of a number of type "BF16", "I64" ... */
+static size_t size_of(const char *dtype)
+{
+    return (size_t)atoi(dtype + strcspn(dtype, "12346")) / 8;
+}
+
 void weights_file_add(struct weights_file *f, const char *name, const char *dtype, int32_t ndim,
                       const int64_t *shape, const void *data, size_t bytes)
 {
@@ -26,6 +32,7 @@ void weights_file_add(struct weights_file *f, const char *name, const char *dtyp
     assert_true(n + 8 < room && f->data_bytes + bytes <= sizeof f->data);
     f->header_bytes += n;
     memcpy(f->data + f->data_bytes, data, bytes);
+    test_file_order(f->data + f->data_bytes, bytes, size_of(dtype));
     f->data_bytes += bytes;
 }
 

@@ -20,7 +20,7 @@ struct weights_file {
 
 void weights_file_begin(struct weights_file *f);
 
-/* A tensor by its bytes. */
+/* A tensor by its numbers, as they lie here. */
 void weights_file_add(struct weights_file *f, const char *name, const char *dtype, int32_t ndim,
                       const int64_t *shape, const void *data, size_t bytes);
 

@@ -50,6 +50,7 @@ static int read_array(FILE *file, struct golden_array *a)
     assert_true(is_int || strstr(header, "'<f4'") != NULL);
     void *data = must(calloc((size_t)a->count + 1, 4));
     assert_int_equal(fread(data, 4, (size_t)a->count, file), a->count);
+    test_file_order(data, (size_t)a->count * 4, 4);
     a->ints = is_int ? data : NULL;
     a->floats = is_int ? NULL : data;
     return 1;

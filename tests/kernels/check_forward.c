@@ -106,7 +106,8 @@ static int is_affine(enum init init)
     return init == INIT_AFFINE || init == INIT_BORDER;
 }
 
-/* Rows of every width up to one that holds all pixels, and borders of all widths. */
+/* Rows of every width up to one that holds all pixels, tables of all columns or of some, and
+ * borders of all widths. */
 static void round_plane(struct round *r, uint64_t *state)
 {
     const int border = r->shape.init == INIT_BORDER;
@@ -116,6 +117,7 @@ static void round_plane(struct round *r, uint64_t *state)
         for (size_t o = 0; o < r->panel->nr; o++)
             r->plane[i][o] = random_value(r->shape.fill, 1, state);
     affine->width = border ? SIZE_MAX : 1 + random_below(state, MAX_PIXELS);
+    affine->period = 1 + random_below(state, 2 * MAX_PIXELS);
     affine->row = random_below(state, MAX_COLUMNS - MAX_PIXELS);
     affine->column = random_below(state, border ? MAX_COLUMNS - MAX_PIXELS : affine->width);
     affine->begin = border ? random_below(state, MAX_PIXELS / 2) : 0;
@@ -160,18 +162,31 @@ static void fail_at(const struct round *r, const char *what, size_t pixel, size_
         r->shape.fill, r->shape.init, r->shape.add, what, pixel, channel, got, want);
 }
 
+/* What lies between the starts of two pixels: nothing in half of the shapes. */
+static size_t start_gap(const struct round *r)
+{
+    return r->shape.length % 2 == 0 ? 0 : 3;
+}
+
+/* Likewise of what is added. */
+static size_t add_gap(const struct round *r)
+{
+    return r->shape.length / 2 % 2 == 0 ? 0 : 2;
+}
+
 /* Inputs, weights and starts of `channels` channels at one side of their pages. */
 static struct cconv_panel_forward round_place(const struct round *r, const struct arena *arena,
                                               enum side side, size_t channels)
 {
     const size_t nr = r->panel->nr;
-    const size_t stride = r->shape.init == INIT_BIAS ? 0 : channels + 3;
+    const size_t stride = r->shape.init == INIT_BIAS ? 0 : channels + start_gap(r);
+    const size_t add_stride = channels + add_gap(r);
     const size_t starts = (MAX_PIXELS - 1) * stride + channels;
     cconv_real *a = at_side(&arena->a, side, r->in.elements);
     const size_t run = cconv_panel_run(r->panel, r->shape.length);
     cconv_real *b = at_side(&arena->b, side, r->shape.segments * run);
     cconv_real *init = at_side(&arena->init, side, starts);
-    cconv_real *add = at_side(&arena->add, side, (MAX_PIXELS - 1) * (channels + 2) + channels);
+    cconv_real *add = at_side(&arena->add, side, (MAX_PIXELS - 1) * add_stride + channels);
     const struct cconv_panel_forward p = {
         .pixels = MAX_PIXELS,
         .channels = channels,
@@ -184,7 +199,7 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
         .init_stride = (ptrdiff_t)stride,
         .init_far = r->shape.init != INIT_NONE && r->shape.init != INIT_AFFINE,
         .add = r->shape.add ? add : NULL,
-        .add_stride = (ptrdiff_t)channels + 2,
+        .add_stride = (ptrdiff_t)add_stride,
         .slope = SLOPE,
     };
 
@@ -201,7 +216,7 @@ static struct cconv_panel_forward round_place(const struct round *r, const struc
         if (!pixel_affine(r, i)) /* what lies under affine pixels is not to be read */
             memcpy(init + i * stride, r->init + i * nr, channels * sizeof *init);
     for (size_t i = 0; i < MAX_PIXELS; i++)
-        memcpy(add + i * (channels + 2), r->add + i * nr, channels * sizeof *add);
+        memcpy(add + i * add_stride, r->add + i * nr, channels * sizeof *add);
     return p;
 }
 
@@ -229,8 +244,9 @@ static void place_tables(const struct round *r, const struct arena *arena, enum 
     affine->stride = (ptrdiff_t)channels + 1;
     affine->rows = place_table(&arena->rows, side, channels, a->row + last / a->width + 1,
                                affine->base, affine->down);
-    affine->columns = place_table(&arena->columns, side, channels, CCONV_MIN(a->width, last + 1),
-                                  NULL, affine->right);
+    affine->columns =
+        place_table(&arena->columns, side, channels,
+                    CCONV_MIN(CCONV_MIN(a->width, last + 1), a->period), NULL, affine->right);
 }
 
 /* The plane as a call sees it that begins at pixel `first`. */
@@ -420,7 +436,7 @@ void forward_matches_sums(void **state)
 
 void forward_same_bits_however_split(void **state)
 {
-    static const size_t sizes[][2] = { { 1, 1 }, { 1, 5 }, { 3, 3 }, { 2, 17 }, { 3, 24 } };
+    static const size_t sizes[][2] = { { 1, 1 }, { 1, 5 }, { 3, 4 }, { 2, 17 }, { 3, 24 } };
     struct cconv_kernels k;
     struct arena arena;
     (void)state;
@@ -428,13 +444,14 @@ void forward_same_bits_however_split(void **state)
     cconv_kernels_init(&k, checked_isa);
     arena_open(&arena);
     for (size_t i = 0; i < k.conv.count; i++)
-        for (size_t j = 0; j < CCONV_COUNT(sizes); j++) {
-            const struct shape shape = { sizes[j][0],
-                                         sizes[j][1],
+        for (size_t j = 0; j < 2 * INITS; j++) {
+            const size_t *const size = sizes[j % CCONV_COUNT(sizes)];
+            const struct shape shape = { size[0],
+                                         size[1],
                                          (enum layout)(j % LAYOUTS),
                                          FILL_UNIFORM,
                                          (enum init)(j % INITS),
-                                         (int)(j % 2) };
+                                         j >= INITS };
 
             check_shape(&k, &k.conv.panel[i], &arena, shape, 1);
         }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "graph/compile.h"
+
 double check_error(const double *gradient, const double *difference, int64_t count, double loss)
 {
     double largest = 0.0, worst = 0.0;
@@ -265,6 +267,7 @@ double net_check(struct net *net, coordconv_value loss)
 
     coordconv_model_output(net->model, "loss", loss);
     check_ok(coordconv_plan_new(net->model, &desc, &plan));
+    net->joined = plan->loss_chain != 0;
     for (int32_t i = 0; i < net->input_count; i++)
         check_ok(coordconv_plan_bind(plan, net->input[i].name, net->input[i].tensor));
     if (net->frame_count != 0)

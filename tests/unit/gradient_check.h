@@ -36,7 +36,7 @@ double check_layer(coordconv_context *context, coordconv_layer *layer, int32_t n
 /* ---- a model ---- */
 
 enum {
-    NET_MAX = 8
+    NET_MAX = 16
 };
 
 /* A model under construction, with the tensors to be bound to its inputs. */
@@ -47,6 +47,7 @@ struct net {
     int32_t input_count;
     int64_t frame_count; /* of "x0"; 0: none */
     coordconv_frame_desc frames[NET_MAX];
+    int joined; /* set by net_check: the plan goes both ways through a chain and the loss at once */
     struct {
         char name[16];
         coordconv_tensor *tensor;

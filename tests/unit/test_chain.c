@@ -7,7 +7,10 @@
  * then the products are added up before the position part is. Gradients of
  * parameters are sums over all pixels in another order. Both are held to a
  * bound relative to the largest element, tens of roundings for forward and the
- * square root of the number of pixels, a thousand or two, for gradients.
+ * square root of the number of pixels, a few thousand, for gradients.
+ *
+ * The chain before a loss that is a sum over samples is joined with it: plan_run goes both ways
+ * piece by piece, and what only the way back reads is in memory for a piece at a time.
  */
 #include "support.h"
 
@@ -32,7 +35,8 @@ enum {
     HEIGHT = 23,
     WIDTH = 13,
     BATCH = 5,
-    SIDE = 35 /* of an image that makes a chain by itself */
+    PIECES = 17, /* images of a batch that is cut into pieces of one */
+    SIDE = 35    /* of an image that makes a chain by itself */
 };
 
 /* A model with inputs "x" and perhaps "labels", outputs "y", "loss" and perhaps "middle". */
@@ -148,6 +152,51 @@ static coordconv_model *branched_net(coordconv_context *context)
     return m;
 }
 
+/* A chain behind a 3x3 layer whose output it reads twice, and which wants the gradient of that;
+ * its end is read by an output as well. */
+static coordconv_model *labelled_net(coordconv_context *context)
+{
+    const coordconv_conv2d_desc wide = { .struct_size = sizeof wide,
+                                         .in_channels = 4,
+                                         .out_channels = 12,
+                                         .kernel = { 3, 3 },
+                                         .padding = COORDCONV_SAME };
+    coordconv_model *m = begin(context);
+    coordconv_value h =
+        coordconv_model_relu(m, apply_conv(m, context, &wide, 6, image_input(m, 4)));
+    const coordconv_value skip = h;
+
+    h = coordconv_model_sigmoid(m, conv(m, context, 12, 30, COORDCONV_COORDS_XY, h));
+    h = coordconv_model_multiply(m, conv(m, context, 30, 12, 0, h), skip);
+    coordconv_model_output(m, "middle", coordconv_model_scale(m, h, 2));
+    h = conv(m, context, 12, 1, COORDCONV_COORDS_XY, coordconv_model_tanh(m, h));
+    coordconv_model_output(m, "y", h);
+    const coordconv_value labels =
+        coordconv_model_input(m, "labels", COORDCONV_I32, 1, (int64_t[]){ -1 });
+    coordconv_model_output(
+        m, "loss",
+        coordconv_model_softmax_cross_entropy(m, coordconv_model_flatten(m, h, 1), labels));
+    return m;
+}
+
+/* What the loss compares the chain's end with is made after the chain. */
+static coordconv_model *late_target_net(coordconv_context *context)
+{
+    const coordconv_pool2d_desc pool = { .struct_size = sizeof pool,
+                                         .kernel = { 3, 3 },
+                                         .stride = { 1, 1 },
+                                         .padding = COORDCONV_SAME };
+    coordconv_model *m = begin(context);
+    const coordconv_value x = image_input(m, 4);
+    coordconv_value h = conv(m, context, 4, 20, COORDCONV_COORDS_XY, x);
+
+    h = conv(m, context, 20, 4, 0, coordconv_model_tanh(m, h));
+    coordconv_model_output(m, "y", h);
+    coordconv_model_output(m, "loss",
+                           coordconv_model_mse(m, h, coordconv_model_avg_pool2d(m, x, &pool)));
+    return m;
+}
+
 /* One layer applied twice and once more outside the run. */
 static coordconv_model *shared_net(coordconv_context *context)
 {
@@ -255,15 +304,19 @@ static const struct net {
     int32_t ndim;
     int64_t x[4];
     int has_middle;
+    int joined; /* with the loss */
 } nets[] = {
-    { "spread", spread_net, 1, 2, { BATCH, 3 }, 0 },
-    { "plain spread", plain_spread_net, 1, 2, { BATCH, 3 }, 0 },
-    { "branched", branched_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 1 },
-    { "shared", shared_net, 1, 4, { BATCH, HEIGHT, WIDTH, 8 }, 0 },
-    { "radius", radius_net, 1, 4, { 1, SIDE, SIDE, 4 }, 0 },
-    { "residual", residual_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 0 },
-    { "busy vector", busy_vector_net, 1, 2, { BATCH, 3 }, 1 },
-    { "linear", linear_net, 1, 3, { BATCH, HEIGHT *WIDTH, 6 }, 0 },
+    { "spread", spread_net, 1, 2, { BATCH, 3 }, 0, 0 },
+    { "plain spread", plain_spread_net, 1, 2, { BATCH, 3 }, 0, 1 },
+    { "branched", branched_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 1, 1 },
+    { "shared", shared_net, 1, 4, { BATCH, HEIGHT, WIDTH, 8 }, 0, 0 },
+    { "radius", radius_net, 1, 4, { 1, SIDE, SIDE, 4 }, 0, 1 },
+    { "residual", residual_net, 2, 4, { BATCH, HEIGHT, WIDTH, 4 }, 0, 0 },
+    { "busy vector", busy_vector_net, 1, 2, { BATCH, 3 }, 1, 1 },
+    { "linear", linear_net, 1, 3, { BATCH, HEIGHT *WIDTH, 6 }, 0, 1 },
+    { "many spread", spread_net, 1, 2, { PIECES, 3 }, 0, 1 },
+    { "late target", late_target_net, 1, 4, { BATCH, HEIGHT, WIDTH, 4 }, 0, 0 },
+    { "labelled", labelled_net, 1, 4, { PIECES, HEIGHT, WIDTH, 4 }, 1, 1 },
 };
 
 /* ---- comparing ---- */
@@ -336,13 +389,18 @@ static void check_bits(const char *name, const struct results *got, const struct
 
 /* ---- running ---- */
 
+static int has_labels(const struct net *net)
+{
+    return net->make == spread_net || net->make == labelled_net;
+}
+
 static void bind_inputs(coordconv_plan *plan, coordconv_context *context, const struct net *net)
 {
     coordconv_tensor *x = test_tensor(context, net->ndim, net->x, 77);
     coordconv_tensor *labels = test_labels(context, net->x[0], HEIGHT * WIDTH, 78);
 
     check_ok(coordconv_plan_bind(plan, "x", x));
-    if (net->make == spread_net)
+    if (has_labels(net))
         check_ok(coordconv_plan_bind(plan, "labels", labels));
     coordconv_tensor_unref(x);
     coordconv_tensor_unref(labels);
@@ -354,6 +412,25 @@ static void keep_output(struct results *r, coordconv_plan *plan, const char *nam
 
     check_ok(coordconv_plan_output(plan, name, &t));
     keep(r, name, FORWARD_BOUND, t);
+}
+
+static void keep_results(struct results *r, coordconv_plan *plan, const struct net *net,
+                         int32_t mode, int input_gradients)
+{
+    coordconv_tensor *t = NULL;
+
+    keep_output(r, plan, "y");
+    keep_output(r, plan, "loss");
+    if (net->has_middle)
+        keep_output(r, plan, "middle");
+    if (mode == COORDCONV_TRAINING) {
+        check_ok(coordconv_plan_gradients(plan, &t));
+        keep(r, "gradients", GRADIENT_BOUND, t);
+    }
+    if (input_gradients) {
+        check_ok(coordconv_plan_input_gradient(plan, "x", &t));
+        keep(r, "input gradient", GRADIENT_BOUND, t);
+    }
 }
 
 static coordconv_plan *make_plan(coordconv_model *m, int64_t batch, int32_t mode,
@@ -373,27 +450,17 @@ static void run(coordconv_context *context, const struct net *net, int32_t mode,
 {
     coordconv_model *m = net->make(context);
     coordconv_plan *plan = make_plan(m, net->x[0], mode, input_gradients, no_chains);
-    coordconv_tensor *t = NULL;
 
     if (no_chains)
         assert_int_equal(plan->chain_count, 0);
     else if (mode == COORDCONV_TRAINING && !input_gradients)
         assert_int_equal(plan->chain_count, net->chains);
+    if (mode == COORDCONV_TRAINING && !no_chains)
+        assert_int_equal(plan->loss_chain != 0, net->joined);
     bind_inputs(plan, context, net);
     for (int i = 0; i < 2; i++) /* the second finds what the first left in the arena */
         check_ok(coordconv_plan_run(plan));
-    keep_output(r, plan, "y");
-    keep_output(r, plan, "loss");
-    if (net->has_middle)
-        keep_output(r, plan, "middle");
-    if (mode == COORDCONV_TRAINING) {
-        check_ok(coordconv_plan_gradients(plan, &t));
-        keep(r, "gradients", GRADIENT_BOUND, t);
-    }
-    if (input_gradients) {
-        check_ok(coordconv_plan_input_gradient(plan, "x", &t));
-        keep(r, "input gradient", GRADIENT_BOUND, t);
-    }
+    keep_results(r, plan, net, mode, input_gradients);
     coordconv_plan_unref(plan);
     coordconv_model_unref(m);
 }
@@ -429,6 +496,32 @@ static void as_node_by_node(void **state)
         drop(&want);
         coordconv_context_unref(context);
     }
+}
+
+/* A forward pass by itself, then a backward pass, gives what both together do. */
+static void forward_and_backward_apart(void **state)
+{
+    coordconv_context *context = test_context(1, NULL, NULL);
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(nets); i++) {
+        coordconv_model *m = nets[i].make(context);
+        coordconv_plan *plan = make_plan(m, nets[i].x[0], COORDCONV_TRAINING, 1, 0);
+        struct results want = { .count = 0 }, got = { .count = 0 };
+
+        bind_inputs(plan, context, &nets[i]);
+        check_ok(coordconv_plan_run(plan));
+        keep_results(&want, plan, &nets[i], COORDCONV_TRAINING, 1);
+        check_ok(coordconv_plan_forward(plan));
+        check_ok(coordconv_plan_backward(plan));
+        keep_results(&got, plan, &nets[i], COORDCONV_TRAINING, 1);
+        check_bits(nets[i].name, &got, &want);
+        drop(&got);
+        drop(&want);
+        coordconv_plan_unref(plan);
+        coordconv_model_unref(m);
+    }
+    coordconv_context_unref(context);
 }
 
 static void any_number_of_threads(void **state)
@@ -488,7 +581,7 @@ static void any_split_of_a_batch(void **state)
 
             check_ok(coordconv_tensor_slice(x, 0, n, 1, &one));
             check_ok(coordconv_plan_bind(plan, "x", one));
-            if (net->make == spread_net)
+            if (has_labels(net))
                 check_ok(coordconv_plan_bind(plan, "labels", labels));
             check_ok(coordconv_plan_run(plan));
             check_ok(coordconv_plan_output(plan, "y", &y));
@@ -533,6 +626,24 @@ static void arena_holds_no_inner_values(void **state)
     coordconv_context_unref(context);
 }
 
+/* What only the way back reads is in the arena for a piece, not for the batch. */
+static void arena_keeps_a_piece(void **state)
+{
+    coordconv_context *context = test_context(1, NULL, NULL);
+    coordconv_model *m = spread_net(context);
+    coordconv_plan *plan = make_plan(m, PIECES, COORDCONV_TRAINING, 0, 0);
+    const struct cconv_chain *chain = &plan->chains[0];
+    (void)state;
+
+    assert_int_equal(chain->piece, HEIGHT * WIDTH);
+    assert_int_equal(chain->kept, 33 + 16 + 7);
+    assert_int_equal(chain->keepers, 1);
+    assert_true(plan->arena_bytes < chain->pixels * chain->kept * sizeof(test_real));
+    coordconv_plan_unref(plan);
+    coordconv_model_unref(m);
+    coordconv_context_unref(context);
+}
+
 static void running_allocates_nothing(void **state)
 {
     struct test_heap heap;
@@ -560,7 +671,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_node_by_node),           cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(any_split_of_a_batch),      cmocka_unit_test(arena_holds_no_inner_values),
-        cmocka_unit_test(running_allocates_nothing),
+        cmocka_unit_test(running_allocates_nothing), cmocka_unit_test(forward_and_backward_apart),
+        cmocka_unit_test(arena_keeps_a_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

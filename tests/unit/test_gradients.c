@@ -520,6 +520,59 @@ static void frames_in_chains(void **state)
     check_gradient(net_check(&net, net_sum(&net, y)));
 }
 
+/* A loss that is a sum over pixels or over images, by its number. */
+static coordconv_value loss_by_sample(struct net *net, int kind, const int64_t *shape,
+                                      coordconv_value y)
+{
+    const coordconv_loss_desc smooth = { .struct_size = sizeof smooth,
+                                         .kind = COORDCONV_LOSS_SMOOTH_L1,
+                                         .reduction = COORDCONV_REDUCE_SUM };
+    const int64_t pixels = shape[0] * shape[1] * shape[2];
+    coordconv_model *m = net->model;
+
+    switch (kind) {
+    case 0:
+        return coordconv_model_mse(m, y, net_target(net, 4, shape, 0));
+    case 1:
+        return coordconv_model_loss(m, y, net_target(net, 4, shape, 0), &smooth);
+    case 2: /* a class for each pixel */
+        y = coordconv_model_reshape(m, y, 2, (const int64_t[]){ pixels, shape[3] });
+        return coordconv_model_softmax_cross_entropy(m, y,
+                                                     net_labels(net, pixels, (int32_t)shape[3]));
+    default: /* a value for each image */
+        y = coordconv_model_flatten(m, y, 1);
+        return coordconv_model_softmax_cross_entropy(
+            m, y, net_labels(net, shape[0], (int32_t)(pixels / shape[0] * shape[3])));
+    }
+}
+
+/* Chains that a plan runs both ways piece by piece, all images being the whole, lying in one way
+ * or each in its own. */
+static void chains_joined_with_the_loss(void **state)
+{
+    const int64_t in[4] = { 16, 7, 8, 2 }, out[4] = { 16, 7, 8, 3 };
+    (void)state;
+
+    for (int i = 0; i < 4 * 3; i++) {
+        const int kind = i % 4, frames = i / 4;
+        struct net net;
+
+        snprintf(subject, sizeof subject, "loss %d, frames %d", kind, frames);
+        net_begin(&net, context, (uint64_t)(700 + i));
+        if (frames > 0)
+            draw_frames(&net, 4, frames == 1 ? 1 : in[0], (uint64_t)i);
+        coordconv_value y = net_input(&net, 4, in);
+        y = coordconv_model_relu(net.model, net_apply(&net, plain_conv(2, 3, 3, 0), y));
+        const coordconv_value skip = y;
+        y = net_apply(&net, plain_conv(3, 4, 1, COORDCONV_COORDS_XY | COORDCONV_COORDS_RADIUS), y);
+        y = net_apply(&net, plain_conv(4, 3, 1, 0), coordconv_model_tanh(net.model, y));
+        y = coordconv_model_multiply(net.model, y, skip);
+        y = net_apply(&net, plain_conv(3, 3, 1, COORDCONV_COORDS_Y), y);
+        check_gradient(net_check(&net, loss_by_sample(&net, kind, out, y)));
+        assert_true(net.joined);
+    }
+}
+
 /* The same of the whole machinery: the target of mse is an input like any other to the
  * differences, but gets no gradient, so asking for one must show as an error. */
 static void missing_gradients_are_seen(void **state)
@@ -545,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup(transposed_convolutions, clear_subject),
         cmocka_unit_test_setup(wide_convolutions, clear_subject),
         cmocka_unit_test_setup(frames_in_chains, clear_subject),
+        cmocka_unit_test_setup(chains_joined_with_the_loss, clear_subject),
         cmocka_unit_test_setup(convolutions_of_signals, clear_subject),
         cmocka_unit_test_setup(convolutions_of_volumes, clear_subject),
         cmocka_unit_test_setup(depthwise_convolutions, clear_subject),

@@ -49,15 +49,18 @@ int __wrap_munmap(void *memory, size_t bytes)
     return __real_munmap(memory, bytes);
 }
 
-/* A file of these elements, its header filled up to a length of 10 + `pad`. */
+/* A file of these elements, its header filled up to a length of 10 + `pad`. In descr, '<' stands
+ * for this machine's order of bytes and '>' for the other. */
 static void store(const char *descr, const char *order, const char *shape, int pad, size_t data)
 {
+    const int turn = test_is_big_endian() && descr[0] != '|';
+    const char mark = turn ? (char)(descr[0] == '<' ? '>' : '<') : descr[0];
     FILE *f = fopen(path, "wb");
     char header[256];
 
     assert_non_null(f);
-    snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': %s}", descr,
-             order, shape);
+    snprintf(header, sizeof header, "{'descr': '%c%s', 'fortran_order': %s, 'shape': %s}", mark,
+             descr + 1, order, shape);
     assert_true(pad >= (int)strlen(header));
     fprintf(f, "%s%c%c%c%c%-*s", "\x93NUMPY", 1, 0, pad, 0, pad, header);
     for (size_t i = 0; i < data; i++)
@@ -123,7 +126,7 @@ static void a_system_that_cannot_map_has_it_read(void **state)
     system_calls.refuse = 1;
     check_ok(coordconv_npy_map(context, path, &t));
     assert_int_equal(coordconv_tensor_stride(t, 1), 2);
-    assert_int_equal(*(int32_t *)coordconv_tensor_data(t), 0x03020100);
+    assert_memory_equal(coordconv_tensor_data(t), "\0\1\2\3", 4);
     coordconv_tensor_unref(t);
     assert_int_equal(system_calls.unmapped, 0);
 }

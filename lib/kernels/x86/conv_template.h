@@ -54,14 +54,18 @@ static inline struct place place_of(const struct cconv_panel_affine *affine, siz
     return at;
 }
 
-/* End of the pixels of a call that lie in the row of pixel `first`. */
-static inline size_t row_end(const struct cconv_panel_forward *p, size_t first)
+/* Whether some of the pixels first .. end - 1 are affine. */
+static inline int any_affine(const struct cconv_panel_affine *affine, size_t first, size_t end)
 {
-    if (p->affine == NULL)
-        return p->pixels;
-    const size_t left = p->affine->width - place_of(p->affine, first).column;
+    return first < affine->end && end > affine->begin && affine->begin < affine->end;
+}
 
-    return left < p->pixels - first ? first + left : p->pixels;
+/* End of at most `most` pixels of a call from `first` on. */
+static inline size_t end_within(const struct cconv_panel_forward *p, size_t first, size_t most)
+{
+    const size_t left = p->pixels - first;
+
+    return first + (left < most ? left : most);
 }
 
 /* What sums start from where nothing is given. */
@@ -119,19 +123,57 @@ INLINE void NAME(start_init)(VEC sum[][VECTORS], const PART part[VECTORS], const
     }
 }
 
+/* Part of a row of affine starts, as tiles see it: what its pixels share, and their columns. */
+struct NAME(row) {
+    struct cconv_panel_affine affine;
+    _Alignas(64) float start[NR];
+};
+
+/* The part from pixel `first` on, which ends with the row or the table of columns: its end. In
+ * row->affine, rows is the one row and column + i the place of pixel i in the table. */
+NOINLINE
+static size_t NAME(row_begin)(struct NAME(row) * row, const PART part[VECTORS],
+                              const struct cconv_panel_forward *p, size_t first)
+{
+    const struct cconv_panel_affine *affine = p->affine;
+    const struct place at = place_of(affine, first);
+    const size_t column = at.column % affine->period, left = affine->period - column;
+    const size_t width = affine->width - at.column;
+    const size_t end = end_within(p, first, left < width ? left : width);
+    const VEC before = V(set1_ps)((float)(ptrdiff_t)(at.column - column));
+
+    row->affine = *affine;
+    row->affine.rows = row->start;
+    row->affine.column = column - first;
+    if (!any_affine(affine, first, end))
+        return end;
+    for (size_t v = 0; v < VECTORS; v++) {
+        const ptrdiff_t o = (ptrdiff_t)(v * LANES);
+        VEC start = LOAD_PART(affine->rows + (ptrdiff_t)at.row * affine->stride + o, part[v]);
+
+        if (at.column > column)
+            start = V(fmadd_ps)(before, LOAD_PART(affine->right + o, part[v]), start);
+        V(storeu_ps)(row->start + o, start);
+    }
+    return end;
+}
+
+INLINE const float *NAME(columns_from)(const struct cconv_panel_affine *affine, size_t first)
+{
+    return affine->columns + (ptrdiff_t)(affine->column + first) * affine->stride;
+}
+
 /* Pixels side by side in one row, all of them affine. */
 INLINE void NAME(start_affine)(VEC sum[][VECTORS], const PART part[VECTORS],
                                const struct cconv_panel_affine *affine, size_t first,
                                const int whole, const int count)
 {
-    const struct place at = place_of(affine, first);
-    const float *row = affine->rows + (ptrdiff_t)at.row * affine->stride;
-    const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
+    const float *column = NAME(columns_from)(affine, first);
     VEC start[VECTORS];
 
     UNROLL
     for (int v = 0; v < VECTORS; v++)
-        start[v] = NAME(load)(row + v * LANES, part[v], whole);
+        start[v] = V(loadu_ps)(affine->rows + v * LANES);
     UNROLL
     for (int i = 0; i < count; i++, column += affine->stride) {
         UNROLL
@@ -146,9 +188,7 @@ INLINE void NAME(start_border)(VEC sum[][VECTORS], const PART part[VECTORS],
                                const struct cconv_panel_affine *affine, size_t first,
                                const float *init, ptrdiff_t stride, const int count)
 {
-    const struct place at = place_of(affine, first);
-    const float *const row = affine->rows + (ptrdiff_t)at.row * affine->stride;
-    const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
+    const float *column = NAME(columns_from)(affine, first);
     float nothing[NR];
 
     UNROLL
@@ -158,12 +198,12 @@ INLINE void NAME(start_border)(VEC sum[][VECTORS], const PART part[VECTORS],
     for (int i = 0; i < count; i++, column += affine->stride, init += stride) {
         const int is_affine = first + (size_t)i - affine->begin < affine->end - affine->begin;
         const float *const from = is_affine ? column : init;
-        const float *const start = is_affine ? row : nothing;
+        const float *const start = is_affine ? affine->rows : nothing;
 
         UNROLL
         for (int v = 0; v < VECTORS; v++)
-            sum[i][v] = V(add_ps)(LOAD_PART(start + v * LANES, part[v]),
-                                  LOAD_PART(from + v * LANES, part[v]));
+            sum[i][v] =
+                V(add_ps)(V(loadu_ps)(start + v * LANES), LOAD_PART(from + v * LANES, part[v]));
     }
 }
 
@@ -173,9 +213,7 @@ static void NAME(gather_border)(float *to, const PART part[VECTORS],
                                 const struct cconv_panel_affine *affine, size_t first,
                                 const float *init, ptrdiff_t stride, size_t count)
 {
-    const struct place at = place_of(affine, first);
-    const float *const row = affine->rows + (ptrdiff_t)at.row * affine->stride;
-    const float *column = affine->columns + (ptrdiff_t)at.column * affine->stride;
+    const float *column = NAME(columns_from)(affine, first);
 
     for (size_t i = first; i < first + count; i++, column += affine->stride, init += stride) {
         const int is_affine = i >= affine->begin && i < affine->end;
@@ -185,7 +223,7 @@ static void NAME(gather_border)(float *to, const PART part[VECTORS],
 
             V(storeu_ps)(to, from);
             if (is_affine)
-                V(storeu_ps)(to, V(add_ps)(LOAD_PART(row + v * LANES, part[v]), from));
+                V(storeu_ps)(to, V(add_ps)(V(loadu_ps)(affine->rows + v * LANES), from));
         }
     }
 }
@@ -200,8 +238,7 @@ INLINE void NAME(start)(VEC sum[][VECTORS], const PART part[VECTORS],
     ptrdiff_t stride = p->init == NULL ? 0 : p->init_stride;
     float rows[TILE * NR];
 
-    if (affine != NULL && first < affine->end && end > affine->begin &&
-        affine->begin < affine->end) {
+    if (affine != NULL && any_affine(affine, first, end)) {
         if (first >= affine->begin && end <= affine->end) {
             NAME(start_affine)(sum, part, affine, first, whole, count);
             return;
@@ -418,25 +455,40 @@ INLINE void NAME(fetch_starts)(const struct cconv_panel_forward *p, size_t first
     }
 }
 
+/* The pixels first .. end - 1. */
+INLINE void NAME(forward_pixels)(const struct cconv_panel_forward *p, const PART part[VECTORS],
+                                 size_t first, size_t end)
+{
+    static NAME(forward_tile_fn) *const tile[] = { UP_TO(TILE, FORWARD_ENTRY) };
+
+    while (first < end) {
+        const size_t count = next_tile(end - first, TILE);
+
+        if (p->init_far)
+            NAME(fetch_starts)(p, first, count);
+        tile[tile_index(count)](p, part, first);
+        first += count;
+    }
+}
+
 /* Tiles end where a row of affine starts does. */
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
-    static NAME(forward_tile_fn) *const tile[] = { UP_TO(TILE, FORWARD_ENTRY) };
-    size_t first = 0;
+    const struct cconv_panel_forward *call = p;
+    struct cconv_panel_forward in_row;
+    struct NAME(row) row;
     PART part[VECTORS];
 
     NAME(parts)(part, p->channels);
-    while (first < p->pixels) {
-        const size_t end = row_end(p, first);
-
-        while (first < end) {
-            const size_t count = next_tile(end - first, TILE);
-
-            if (p->init_far)
-                NAME(fetch_starts)(p, first, count);
-            tile[tile_index(count)](p, part, first);
-            first += count;
-        }
+    if (p->affine != NULL) {
+        in_row = *p;
+        in_row.affine = &row.affine;
+        call = &in_row;
+    }
+    for (size_t first = 0, end = p->pixels; first < p->pixels; first = end) {
+        if (p->affine != NULL)
+            end = NAME(row_begin)(&row, part, p, first);
+        NAME(forward_pixels)(call, part, first, end);
     }
 }
 

@@ -52,13 +52,17 @@
 /* Most results of a tile, with room to read the last vector. */
 #define GROUP_RESULTS (24 * 8 + LANES)
 
-/* A call, and what all its tiles share. */
+/* A call, and what all its tiles share. Where pixels lie side by side, results are rows of numbers,
+ * and so are their starts: from `init` on, or the same vector again and again. */
 struct group_call {
     const struct cconv_panel_forward *p;
     size_t nr;              /* divides LANES */
     int dense;              /* pixels lie side by side, in all images */
-    int plain;              /* dense, all start from `start` and nothing is added */
+    int plain;              /* dense, nothing is added and no sum is multiplied */
+    const float *init;      /* if dense */
+    ptrdiff_t pixel, step;  /* of init, from pixel to pixel and from vector to vector */
     VEC start, down, right; /* of as many pixels as fill a vector */
+    VEC column, columns;    /* those of a vector's lanes, and how many there are */
 };
 
 /* Values of nr channels, again and again. */
@@ -70,23 +74,39 @@ INLINE VEC group_repeat(size_t nr, const float *values)
 static void group_begin(struct group_call *call, const struct cconv_panel_forward *p, size_t nr)
 {
     const ptrdiff_t stride = (ptrdiff_t)nr;
-    const int same = p->affine == NULL && (p->init == NULL || p->init_stride == 0);
+    const struct cconv_panel_affine *affine = p->affine;
+    const int same = p->init == NULL || p->init_stride == 0;
 
     call->p = p;
     call->nr = nr;
     call->dense = p->channels == nr && p->c_stride == stride &&
-                  (p->init == NULL || p->init_stride == 0 || p->init_stride == stride) &&
-                  (p->add == NULL || p->add_stride == stride);
-    call->plain = call->dense && same && p->add == NULL && p->act != CCONV_ACT_LEAKY;
+                  (same || p->init_stride == stride) && (p->add == NULL || p->add_stride == stride);
+    call->plain = call->dense && p->add == NULL && p->act != CCONV_ACT_LEAKY;
     if (!call->dense)
         return;
-    if (p->affine != NULL) {
-        call->start = group_repeat(nr, p->affine->base);
-        call->down = group_repeat(nr, p->affine->down);
-        call->right = group_repeat(nr, p->affine->right);
-    } else if (same) {
-        call->start = group_repeat(nr, p->init);
+    call->init = same ? (const float *)&call->start : p->init;
+    call->pixel = same ? 0 : stride;
+    call->step = same ? 0 : LANES;
+    if (affine == NULL) {
+        call->start = group_repeat(nr, same ? p->init : NULL);
+        return;
     }
+    const float share = 1.0F / (float)stride;
+    const VEC lane = V(add_ps)(V(set1_ps)(0.5F), COUNTING);
+
+    call->start = group_repeat(nr, affine->base);
+    call->down = group_repeat(nr, affine->down);
+    call->right = group_repeat(nr, affine->right);
+    call->column = V(cvtepi32_ps)(V(cvttps_epi32)(V(mul_ps)(lane, V(set1_ps)(share))));
+    call->columns = V(set1_ps)(LANES * share);
+}
+
+/* End of the pixels from `first` on that lie in one row. */
+static inline size_t group_row_end(const struct cconv_panel_forward *p, size_t first)
+{
+    if (p->affine == NULL)
+        return p->pixels;
+    return end_within(p, first, p->affine->width - place_of(p->affine, first).column);
 }
 
 INLINE VEC group_act(VEC sum, float slope, const enum cconv_activation act)
@@ -122,55 +142,62 @@ static void group_starts(const struct cconv_panel_forward *p, size_t nr, size_t 
     }
 }
 
-/* Starts of the results from i on of pixels side by side in one row, of which
- * the first lies at `at`. */
-INLINE VEC group_plane(const struct group_call *call, const struct place *at, size_t i)
-{
-    const float share = 1.0F / (float)(ptrdiff_t)call->nr;
-    const VEC number = V(add_ps)(V(set1_ps)((float)(ptrdiff_t)i + 0.5F), COUNTING);
-    const VEC pixel = V(cvtepi32_ps)(V(cvttps_epi32)(V(mul_ps)(number, V(set1_ps)(share))));
-    const VEC column = V(add_ps)(V(set1_ps)((float)(ptrdiff_t)at->column), pixel);
-    const VEC row = V(set1_ps)((float)(ptrdiff_t)at->row);
+/* Where the numbers of pixels side by side in one row, from `first` on, start in the affine part.
+ */
+struct group_plane {
+    VEC row, column;
+};
 
-    return V(fmadd_ps)(column, call->right, V(fmadd_ps)(row, call->down, call->start));
+INLINE struct group_plane group_plane(const struct group_call *call, size_t first)
+{
+    const struct place at = place_of(call->p->affine, first);
+    const VEC row = V(set1_ps)((float)(ptrdiff_t)at.row);
+    const VEC column = V(set1_ps)((float)(ptrdiff_t)at.column);
+
+    return (struct group_plane){ V(fmadd_ps)(row, call->down, call->start),
+                                 V(add_ps)(column, call->column) };
+}
+
+/* The starts of a vector of them; on to the next. */
+INLINE VEC group_plane_next(const struct group_call *call, struct group_plane *plane)
+{
+    const VEC start = V(fmadd_ps)(plane->column, call->right, plane->row);
+
+    plane->column = V(add_ps)(plane->column, call->columns);
+    return start;
 }
 
 /* Where sums start. */
 enum group_from {
-    GROUP_SAME, /* from call->start, all pixels */
-    GROUP_MAP,  /* from as many numbers as there are results */
+    GROUP_MAP,  /* from numbers in memory */
     GROUP_PLANE /* in the affine part, in one row */
 };
 
 /* Finish `count` pixels from `first` on, whose sums lack what they start from,
  * where pixels lie side by side: they are one row of numbers then. */
 INLINE void group_row(const struct group_call *call, size_t first, size_t count, const float *total,
-                      const float *map, const enum group_from from, const enum cconv_activation act)
+                      const float *map, ptrdiff_t step, const enum group_from from,
+                      const enum cconv_activation act)
 {
     const struct cconv_panel_forward *p = call->p;
     const size_t nr = call->nr, n = count * nr;
     const float *const add = p->add == NULL ? NULL : p->add + first * nr;
-    const struct place at = from == GROUP_PLANE ? place_of(p->affine, first) : (struct place){ 0 };
+    struct group_plane plane;
     float *const c = p->c + first * nr;
 
-    for (size_t i = 0; i < n; i += LANES) {
-        const int whole = n - i >= LANES;
-        VEC sum, start;
+    if (from == GROUP_PLANE)
+        plane = group_plane(call, first);
+    for (size_t i = 0; i < n; i += LANES, map += step) {
+        const PART part = part_of(n - i);
+        VEC sum = V(loadu_ps)(total + i);
 
-        if (from == GROUP_MAP)
-            start = whole ? V(loadu_ps)(map + i) : LOAD_PART(map + i, part_of(n - i));
-        else if (from == GROUP_PLANE)
-            start = group_plane(call, &at, i);
+        if (from == GROUP_PLANE)
+            sum = V(add_ps)(group_plane_next(call, &plane), sum);
         else
-            start = call->start;
-        sum = V(add_ps)(start, V(loadu_ps)(total + i));
+            sum = V(add_ps)(LOAD_PART(map, part), sum);
         if (add != NULL)
-            sum = V(add_ps)(sum, LOAD_PART(add + i, part_of(n - i)));
-        sum = group_act(sum, p->slope, act);
-        if (whole)
-            V(storeu_ps)(c + i, sum);
-        else
-            STORE_PART(c + i, part_of(n - i), sum);
+            sum = V(add_ps)(sum, LOAD_PART(add + i, part));
+        STORE_PART(c + i, part, group_act(sum, p->slope, act));
     }
 }
 
@@ -192,12 +219,21 @@ INLINE void group_pixels(const struct group_call *call, size_t first, size_t cou
 }
 
 /* One function for each way to start and each activation. */
+/* Whether all of these pixels, which lie in one row, are affine. */
+INLINE int group_in_plane(const struct group_call *call, size_t first, size_t count)
+{
+    const struct cconv_panel_affine *affine = call->p->affine;
+
+    return affine != NULL && first >= affine->begin && first + count <= affine->end;
+}
+
 #define DEFINE_ROW(from, act)                                                                      \
     NOINLINE                                                                                       \
     static void group_row_##from##_##act(const struct group_call *call, size_t first,              \
-                                         size_t count, const float *total, const float *map)       \
+                                         size_t count, const float *total, const float *map,       \
+                                         ptrdiff_t step)                                           \
     {                                                                                              \
-        group_row(call, first, count, total, map, GROUP_##from, CCONV_ACT_##act);                  \
+        group_row(call, first, count, total, map, step, GROUP_##from, CCONV_ACT_##act);            \
     }
 #define DEFINE_PIXELS(act)                                                                         \
     NOINLINE                                                                                       \
@@ -208,7 +244,6 @@ INLINE void group_pixels(const struct group_call *call, size_t first, size_t cou
     }
 #define EACH_ACT(F, from) F(from, NONE) F(from, RELU) F(from, LEAKY)
 
-EACH_ACT(DEFINE_ROW, SAME)
 EACH_ACT(DEFINE_ROW, MAP)
 EACH_ACT(DEFINE_ROW, PLANE)
 DEFINE_PIXELS(NONE)
@@ -219,32 +254,27 @@ static void group_finish(const struct group_call *call, size_t first, size_t cou
                          const float *total)
 {
     static void (*const row[][3])(
-        const struct group_call *, size_t, size_t, const float *,
-        const float *) = { { group_row_SAME_NONE, group_row_SAME_RELU, group_row_SAME_LEAKY },
-                           { group_row_MAP_NONE, group_row_MAP_RELU, group_row_MAP_LEAKY },
-                           { group_row_PLANE_NONE, group_row_PLANE_RELU, group_row_PLANE_LEAKY } };
+        const struct group_call *, size_t, size_t, const float *, const float *,
+        ptrdiff_t) = { { group_row_MAP_NONE, group_row_MAP_RELU, group_row_MAP_LEAKY },
+                       { group_row_PLANE_NONE, group_row_PLANE_RELU, group_row_PLANE_LEAKY } };
     static void (*const pixels[])(
         const struct group_call *, size_t, size_t, const float *, const float *,
         ptrdiff_t) = { group_pixels_NONE, group_pixels_RELU, group_pixels_LEAKY };
     const struct cconv_panel_forward *p = call->p;
-    const struct cconv_panel_affine *affine = p->affine;
-    const size_t end = first + count;
-    const float *init = p->init == NULL ? NULL : p->init + (ptrdiff_t)first * p->init_stride;
-    ptrdiff_t stride = p->init_stride;
-    enum group_from from = init == NULL || stride == 0 ? GROUP_SAME : GROUP_MAP;
+    const enum group_from from = call->dense && group_in_plane(call, first, count);
+    const float *init = call->dense       ? call->init + (ptrdiff_t)first * call->pixel
+                        : p->init == NULL ? NULL
+                                          : p->init + (ptrdiff_t)first * p->init_stride;
+    ptrdiff_t stride = call->dense ? call->step : p->init_stride;
     float starts[GROUP_RESULTS];
 
-    if (affine != NULL && call->dense && first >= affine->begin && end <= affine->end &&
-        affine->width - place_of(affine, first).column >= count) {
-        from = GROUP_PLANE;
-    } else if (affine != NULL || (init == NULL && !call->dense)) {
+    if (from == GROUP_MAP && (p->affine != NULL || init == NULL)) {
         group_starts(p, call->nr, first, count, starts);
         init = starts;
-        stride = (ptrdiff_t)call->nr;
-        from = GROUP_MAP;
+        stride = call->dense ? LANES : (ptrdiff_t)call->nr;
     }
     if (call->dense)
-        row[from][p->act](call, first, count, total, init);
+        row[from][p->act](call, first, count, total, init, stride);
     else
         pixels[p->act](call, first, count, total, init, stride);
 }
@@ -324,11 +354,29 @@ INLINE void NAME(finish_plain)(const struct group_call *call, size_t first, VEC 
                                const int count)
 {
     const struct cconv_panel_forward *p = call->p;
+    const PART last = part_of((size_t)(count * NR - 1) % LANES + 1);
+    const float *const init = call->init + (ptrdiff_t)first * call->pixel;
     float *const c = p->c + first * NR;
 
-    UNROLL
-    for (int i = 0; i < count * NR; i += LANES)
-        total[i / LANES] = V(add_ps)(call->start, total[i / LANES]);
+    if (p->affine != NULL) {
+        struct group_plane plane = group_plane(call, first);
+
+        UNROLL
+        for (int i = 0; i < count * NR; i += LANES)
+            total[i / LANES] = V(add_ps)(group_plane_next(call, &plane), total[i / LANES]);
+    } else if (call->step == 0) {
+        UNROLL
+        for (int i = 0; i < count * NR; i += LANES)
+            total[i / LANES] = V(add_ps)(call->start, total[i / LANES]);
+    } else {
+        UNROLL
+        for (int i = 0; i < count * NR; i += LANES) {
+            const int whole = count * NR - i >= LANES;
+            const VEC start = whole ? V(loadu_ps)(init + i) : LOAD_PART(init + i, last);
+
+            total[i / LANES] = V(add_ps)(start, total[i / LANES]);
+        }
+    }
     if (p->act == CCONV_ACT_RELU) {
         UNROLL
         for (int i = 0; i < count * NR; i += LANES)
@@ -339,7 +387,7 @@ INLINE void NAME(finish_plain)(const struct group_call *call, size_t first, VEC 
         if (count * NR - i >= LANES)
             V(storeu_ps)(c + i, total[i / LANES]);
         else
-            STORE_PART(c + i, part_of((size_t)(count * NR) % LANES), total[i / LANES]);
+            STORE_PART(c + i, last, total[i / LANES]);
     }
 }
 
@@ -363,7 +411,8 @@ INLINE void NAME(tile)(const struct group_call *call, size_t first, const int co
     UNROLL
     for (int i = 0; i < count * VECTORS; i += GROUP)
         folded[i / GROUP] = NAME(fold)(&sum[0][0], i, count * VECTORS);
-    if (HAS_PLAIN(count) && call->plain) {
+    if (HAS_PLAIN(count) && call->plain &&
+        (p->affine == NULL || group_in_plane(call, first, (size_t)count))) {
         NAME(finish_plain)(call, first, folded, count);
         return;
     }
@@ -410,6 +459,7 @@ typedef void NAME(tile_fn)(const struct group_call *call, size_t first);
 
 EVEN_TO(TILE, DEFINE_FORWARD)
 
+/* Tiles end where a row of affine starts does. */
 static void NAME(forward)(const struct cconv_panel_forward *p)
 {
     static NAME(tile_fn) *const tile[] = { EVEN_TO(TILE, FORWARD_ENTRY) };
@@ -417,17 +467,21 @@ static void NAME(forward)(const struct cconv_panel_forward *p)
     size_t first = 0;
 
     group_begin(&call, p, NR);
-#ifdef PIXEL_BY_PIXEL
-    for (; p->segments == 1 && p->segment_length > 2 * GROUP &&
-           p->segment_length <= PIXEL_BY_PIXEL && p->pixels - first >= TILE;
-         first += TILE)
-        NAME(tile_in_order)(&call, first);
-#endif
     while (first < p->pixels) {
-        const size_t count = next_even_tile(p->pixels - first, TILE);
+        const size_t end = group_row_end(p, first);
 
-        tile[even_index(count)](&call, first);
-        first += count;
+#ifdef PIXEL_BY_PIXEL
+        for (; p->segments == 1 && p->segment_length > 2 * GROUP &&
+               p->segment_length <= PIXEL_BY_PIXEL && end - first >= TILE;
+             first += TILE)
+            NAME(tile_in_order)(&call, first);
+#endif
+        while (first < end) {
+            const size_t count = next_even_tile(end - first, TILE);
+
+            tile[even_index(count)](&call, first);
+            first += count;
+        }
     }
 }
 
