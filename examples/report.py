@@ -29,7 +29,7 @@ import shlex
 import shutil
 import sys
 
-from report_tables import block, describe, from_lines, values_of
+from report_tables import block, describe, values_of
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOC = os.path.join(TOP, "doc")
@@ -53,16 +53,8 @@ def read_results(folder):
     for program in PROGRAMS + RECORDS:
         path = os.path.join(folder, program + ".json")
         if os.path.exists(path):
-            results[program] = parse(read(path))
+            results[program] = json.loads(read(path))
     return results
-
-
-def parse(text):
-    """A document, or in older results of resnet50 one a line."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return from_lines([json.loads(line) for line in text.splitlines()])
 
 
 # ---- pages ----
@@ -98,9 +90,18 @@ def write_doc():
         write_page(page, fill(read(os.path.join(DOC, page)), results), DOC)
 
 
+def without_folders(text):
+    """Results with the last parts of the paths in the command: whose machine it was says nothing."""
+    return re.sub(r'"command": \[.*?\]', lambda m: re.sub(r'"/[^"]*/', '"', m[0]), text, count=1,
+                  flags=re.S)
+
+
 def take_over(out):
-    """Results as they are; of the pictures those that the pages show."""
-    shutil.copytree(os.path.join(out, "results"), os.path.join(DOC, "results"), dirs_exist_ok=True)
+    """Results as they are but for folders; of the pictures those that the pages show."""
+    os.makedirs(os.path.join(DOC, "results"), exist_ok=True)
+    for name in os.listdir(os.path.join(out, "results")):
+        with open(os.path.join(DOC, "results", name), "w", encoding="utf-8") as file:
+            file.write(without_folders(read(os.path.join(out, "results", name))))
     shown = set()
     for page in PAGES:
         shown.update(PICTURE.findall(read(os.path.join(DOC, page))))

@@ -349,17 +349,6 @@ def about_all(results):
 
 # ---- resnet50 ----
 
-def from_lines(lines):
-    """A document in place of the old form of resnet50's results, one a line, which knows neither
-    date nor machine."""
-    runs = [{"condition": "", "variant": line["net"], "seed": 0, "parameters": line["parameters"],
-             "steps": 1, "seconds": 0, "core_seconds": 0, "stopped": "schedule",
-             "figures": {**line, "loss_before": line["loss_0"], "loss_after": line["loss_1"]}}
-            for line in lines]
-    return {"program": "resnet50", "date": "-", "machine": None, "command": ["resnet50"],
-            "settings": {}, "runs": runs}
-
-
 def nets(document, words):
     """Sizes and times of each net, the least of the runs, as others may have disturbed them."""
     def least(case, metric, scale=1):
