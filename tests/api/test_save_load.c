@@ -133,7 +133,10 @@ static void numbers_are_written_lowest_byte_first(void **state)
         const float value = (float)test_values(weight)[i];
         uint32_t bits;
         memcpy(&bits, &value, sizeof bits);
-        assert_int_equal(at[0] | at[1] << 8 | at[2] << 16 | (uint32_t)at[3] << 24, bits);
+        const uint32_t written =
+            (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+
+        assert_int_equal(written, bits);
     }
     free(data);
     saved_model_free(&a);
