@@ -67,6 +67,19 @@ static coordconv_value conv(coordconv_model *m, coordconv_context *context, int3
     return apply_conv(m, context, &desc, (uint64_t)(in * 100 + out), x);
 }
 
+/* 3x3 to 12 channels: no layer of a chain. */
+static coordconv_value wide(coordconv_model *m, coordconv_context *context, int32_t in,
+                            uint64_t seed, coordconv_value x)
+{
+    const coordconv_conv2d_desc desc = { .struct_size = sizeof desc,
+                                         .in_channels = in,
+                                         .out_channels = 12,
+                                         .kernel = { 3, 3 },
+                                         .padding = COORDCONV_SAME };
+
+    return apply_conv(m, context, &desc, seed, x);
+}
+
 static coordconv_model *begin(coordconv_context *context)
 {
     coordconv_model *m = NULL;
@@ -128,11 +141,6 @@ static coordconv_model *plain_spread_net(coordconv_context *context)
  * and comes back, coordinates in the middle. */
 static coordconv_model *branched_net(coordconv_context *context)
 {
-    const coordconv_conv2d_desc wide = { .struct_size = sizeof wide,
-                                         .in_channels = 12,
-                                         .out_channels = 12,
-                                         .kernel = { 3, 3 },
-                                         .padding = COORDCONV_SAME };
     coordconv_model *m = begin(context);
     coordconv_value h = image_input(m, 4);
 
@@ -144,7 +152,7 @@ static coordconv_model *branched_net(coordconv_context *context)
     coordconv_model_output(m, "middle", h);
     h = coordconv_model_multiply(m, coordconv_model_add(m, h, skip), skip);
     const coordconv_value away = h;
-    h = coordconv_model_relu(m, apply_conv(m, context, &wide, 9, h));
+    h = coordconv_model_relu(m, wide(m, context, 12, 9, h));
     h = coordconv_model_add(m, coordconv_model_scale(m, h, 0.5), away);
     h = coordconv_model_multiply(m, h, h);
     h = coordconv_model_leaky_relu(m, conv(m, context, 12, 24, COORDCONV_COORDS_XY, h), 0.2);
@@ -156,14 +164,8 @@ static coordconv_model *branched_net(coordconv_context *context)
  * its end is read by an output as well. */
 static coordconv_model *labelled_net(coordconv_context *context)
 {
-    const coordconv_conv2d_desc wide = { .struct_size = sizeof wide,
-                                         .in_channels = 4,
-                                         .out_channels = 12,
-                                         .kernel = { 3, 3 },
-                                         .padding = COORDCONV_SAME };
     coordconv_model *m = begin(context);
-    coordconv_value h =
-        coordconv_model_relu(m, apply_conv(m, context, &wide, 6, image_input(m, 4)));
+    coordconv_value h = coordconv_model_relu(m, wide(m, context, 4, 6, image_input(m, 4)));
     const coordconv_value skip = h;
 
     h = coordconv_model_sigmoid(m, conv(m, context, 12, 30, COORDCONV_COORDS_XY, h));
