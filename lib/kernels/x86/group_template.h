@@ -218,7 +218,6 @@ INLINE void group_pixels(const struct group_call *call, size_t first, size_t cou
     }
 }
 
-/* One function for each way to start and each activation. */
 /* Whether all of these pixels, which lie in one row, are affine. */
 INLINE int group_in_plane(const struct group_call *call, size_t first, size_t count)
 {
@@ -227,6 +226,7 @@ INLINE int group_in_plane(const struct group_call *call, size_t first, size_t co
     return affine != NULL && first >= affine->begin && first + count <= affine->end;
 }
 
+/* One function for each way to start and each activation. */
 #define DEFINE_ROW(from, act)                                                                      \
     NOINLINE                                                                                       \
     static void group_row_##from##_##act(const struct group_call *call, size_t first,              \
@@ -261,7 +261,8 @@ static void group_finish(const struct group_call *call, size_t first, size_t cou
         const struct group_call *, size_t, size_t, const float *, const float *,
         ptrdiff_t) = { group_pixels_NONE, group_pixels_RELU, group_pixels_LEAKY };
     const struct cconv_panel_forward *p = call->p;
-    const enum group_from from = call->dense && group_in_plane(call, first, count);
+    const enum group_from from =
+        call->dense && group_in_plane(call, first, count) ? GROUP_PLANE : GROUP_MAP;
     const float *init = call->dense       ? call->init + (ptrdiff_t)first * call->pixel
                         : p->init == NULL ? NULL
                                           : p->init + (ptrdiff_t)first * p->init_stride;
