@@ -19,11 +19,6 @@ enum {
     LEAST_PIECES = 16
 };
 
-static int in_chain(const coordconv_plan *plan, const struct cconv_chain *chain, int32_t i)
-{
-    return plan->nodes[i].chain == (int32_t)(chain - plan->chains) + 1;
-}
-
 /* The value that this one is under another shape. */
 static coordconv_value plain_value(const coordconv_plan *plan, coordconv_value value)
 {
@@ -42,7 +37,7 @@ static int ends_in_loss(const coordconv_plan *plan, const struct cconv_chain *ch
     const coordconv_value x = cconv_plan_source(plan, plan->loss)->inputs[0];
     const coordconv_value end = plain_value(plan, x);
 
-    return end == chain->last_backward && in_chain(plan, chain, end) &&
+    return end == chain->last_backward && cconv_plan_chain(plan, end) == chain &&
            plan->values[x].root == plan->values[end].root &&
            plan->values[x].grad_root == plan->values[end].grad_root;
 }
@@ -56,7 +51,7 @@ static int targets_ready(const coordconv_plan *plan, const struct cconv_chain *c
         const coordconv_value target = plain_value(plan, loss->inputs[k]);
 
         if (target >= chain->first && cconv_plan_source(plan, target)->op != NULL &&
-            !in_chain(plan, chain, target))
+            cconv_plan_chain(plan, target) != chain)
             return 0;
     }
     return 1;
@@ -68,7 +63,8 @@ static int can_run_again(const coordconv_plan *plan, const struct cconv_chain *c
         const struct cconv_plan_value *v = &plan->values[i];
 
         if (cconv_plan_computes(plan, i) && v->maker >= 0 &&
-            in_chain(plan, chain, v->maker) != in_chain(plan, chain, v->root))
+            (cconv_plan_chain(plan, v->maker) == chain) !=
+                (cconv_plan_chain(plan, v->root) == chain))
             return 0;
     }
     return 1;

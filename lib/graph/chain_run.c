@@ -79,11 +79,6 @@ static const cconv_real *input_at(const coordconv_plan *plan, int32_t i, int32_t
     return value_at(plan, x, t);
 }
 
-static int takes_part(const coordconv_plan *plan, const struct cconv_chain *chain, int32_t i)
-{
-    return plan->nodes[i].chain == (int32_t)(chain - plan->chains) + 1;
-}
-
 /* A node of the same chain makes what this one reads first. */
 static int cached(const coordconv_plan *plan, int32_t i)
 {
@@ -116,7 +111,7 @@ static void forward_tile(const struct run *r, size_t index, size_t slot)
     const struct tile t = take_tile(r, index, slot);
 
     for (int32_t i = r->chain->first; i <= r->chain->last; i++) {
-        if (takes_part(r->plan, r->chain, i) && !r->plan->nodes[i].skipped)
+        if (cconv_plan_chain(r->plan, i) == r->chain && !r->plan->nodes[i].skipped)
             forward_node(r->plan, i, &t);
     }
 }
@@ -131,7 +126,7 @@ static void begin(coordconv_plan *plan, const struct cconv_chain *chain)
     for (int32_t i = chain->first; i <= chain->last; i++) {
         struct cconv_plan_node *n = &plan->nodes[i];
 
-        if (!takes_part(plan, chain, i))
+        if (cconv_plan_chain(plan, i) != chain)
             continue;
         if (n->app.op->pointwise->begin != NULL)
             n->app.op->pointwise->begin(&n->app, &n->run, n->spread, &n->pointwise);
@@ -167,7 +162,7 @@ static void begin_part(struct run *r, size_t first, size_t last, int backward)
     for (int32_t i = chain->first; i <= chain->last; i++) {
         struct cconv_plan_node *n = &r->plan->nodes[i];
 
-        if (takes_part(r->plan, chain, i) && n->run.places != NULL)
+        if (cconv_plan_chain(r->plan, i) == chain && n->run.places != NULL)
             end = CCONV_MIN(end, place_node(n, chain->pixels, first, backward));
     }
     set_range(r, first, end);
@@ -239,7 +234,7 @@ static struct cconv_ahead backward_ahead(const struct run *r, const struct tile 
     for (int32_t i = r->chain->last_backward; i >= r->chain->first; i--) {
         const struct cconv_plan_node *n = &plan->nodes[i];
 
-        if (!takes_part(plan, r->chain, i) || !n->backward)
+        if (cconv_plan_chain(plan, i) != r->chain || !n->backward)
             continue;
         if ((n->app.op->flags & CCONV_KEEPS_Y) != 0)
             ahead_of(plan, i, t, &a);
@@ -285,7 +280,7 @@ static void backward_tile(const struct run *r, const struct tile *t, cconv_real 
                           struct cconv_ahead *ahead)
 {
     for (int32_t i = r->chain->last_backward; i >= r->chain->first; i--) {
-        if (takes_part(r->plan, r->chain, i) && r->plan->nodes[i].backward)
+        if (cconv_plan_chain(r->plan, i) == r->chain && r->plan->nodes[i].backward)
             backward_node(r->plan, i, t, partial, ahead);
     }
 }
@@ -348,7 +343,8 @@ static void gather_task(void *arg, size_t task, size_t slot)
     const struct cconv_plan_node *n = &r->plan->nodes[i];
 
     (void)slot;
-    if (takes_part(r->plan, chain, i) && n->backward && n->app.op->pointwise->gather != NULL)
+    if (cconv_plan_chain(r->plan, i) == chain && n->backward &&
+        n->app.op->pointwise->gather != NULL)
         n->app.op->pointwise->gather(&n->app, &n->run, &n->pointwise, r->partials + n->partial,
                                      chain->partial_stride, chain->partials);
 }

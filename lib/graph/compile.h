@@ -176,6 +176,12 @@ static inline void *cconv_plan_data(const coordconv_plan *plan, coordconv_value 
     return plan->values[plan->values[value].root].data;
 }
 
+/* The chain that node i is in; NULL: none. */
+static inline const struct cconv_chain *cconv_plan_chain(const coordconv_plan *plan, int32_t i)
+{
+    return plan->nodes[i].chain != 0 ? &plan->chains[plan->nodes[i].chain - 1] : NULL;
+}
+
 /* The chain joined with the loss; NULL: none is. */
 static inline const struct cconv_chain *cconv_plan_joined(const coordconv_plan *plan)
 {

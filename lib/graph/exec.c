@@ -158,11 +158,10 @@ static coordconv_status run_joined(coordconv_plan *plan)
  * is joined with the loss, both, forward and backward. */
 static coordconv_status forward_step(coordconv_plan *plan, int32_t i, int both)
 {
-    const struct cconv_chain *chain;
+    const struct cconv_chain *chain = cconv_plan_chain(plan, i);
 
-    if (plan->nodes[i].chain == 0)
+    if (chain == NULL)
         return both && i == plan->loss ? COORDCONV_OK : forward_node(plan, i);
-    chain = &plan->chains[plan->nodes[i].chain - 1];
     if (i != chain->first)
         return COORDCONV_OK;
     if (chain != cconv_plan_joined(plan))
@@ -225,14 +224,11 @@ static void backward_node(coordconv_plan *plan, int32_t i)
 
 static void backward_step(coordconv_plan *plan, int32_t i)
 {
-    const struct cconv_chain *chain;
+    const struct cconv_chain *chain = cconv_plan_chain(plan, i);
 
-    if (plan->nodes[i].chain == 0) {
+    if (chain == NULL) {
         backward_node(plan, i);
-        return;
-    }
-    chain = &plan->chains[plan->nodes[i].chain - 1];
-    if (i == chain->last_backward) {
+    } else if (i == chain->last_backward) {
         cconv_chain_backward(plan, chain);
         add_parameters(plan, chain);
     }

@@ -74,14 +74,9 @@ struct times {
     int32_t first, last;
 };
 
-static const struct cconv_chain *chain_of(const coordconv_plan *plan, int32_t i)
-{
-    return plan->nodes[i].chain != 0 ? &plan->chains[plan->nodes[i].chain - 1] : NULL;
-}
-
 static struct times forward_times(const coordconv_plan *plan, int32_t i)
 {
-    const struct cconv_chain *joined = cconv_plan_joined(plan), *chain = chain_of(plan, i);
+    const struct cconv_chain *joined = cconv_plan_joined(plan), *chain = cconv_plan_chain(plan, i);
 
     if (joined != NULL && (chain == joined || i == plan->loss))
         return (struct times){ joined->first, 2 * plan->node_count - joined->first };
@@ -183,7 +178,7 @@ static void live_packed(coordconv_plan *plan, int32_t i)
 static void live_scratch(coordconv_plan *plan, int32_t i)
 {
     const struct cconv_plan_node *n = &plan->nodes[i];
-    const struct cconv_chain *chain = chain_of(plan, i);
+    const struct cconv_chain *chain = cconv_plan_chain(plan, i);
     const struct times now = forward_times(plan, i), later = backward_times(plan, i);
     size_t forward = n->skipped ? 0 : n->space.forward;
     size_t backward = n->backward ? n->space.backward : 0;
