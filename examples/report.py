@@ -155,7 +155,7 @@ def main(arguments):
     if arguments == ["--write"]:
         write_doc()
         return 0
-    if not arguments or arguments[1:] not in ([], ["--doc"]):
+    if not arguments or arguments[0].startswith("-") or arguments[1:] not in ([], ["--doc"]):
         print(__doc__)
         return 1
     write(arguments[0], is_for_doc=bool(arguments[1:]))
