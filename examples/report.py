@@ -91,7 +91,7 @@ def write_doc():
 
 
 def without_folders(text):
-    """Results with the last parts of the paths in the command: whose machine it was says nothing."""
+    """Results with the last part of each path in the command: folders say nothing."""
     return re.sub(r'"command": \[.*?\]', lambda m: re.sub(r'"/[^"]*/', '"', m[0]), text, count=1,
                   flags=re.S)
 
