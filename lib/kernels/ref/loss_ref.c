@@ -195,17 +195,18 @@ static double sigmoid(size_t n, const cconv_real *x, const cconv_real *t)
 {
     double lanes[LANES] = { 0 };
     cconv_real softplus[BLOCK];
-    size_t i = 0;
 
-    for (; i + BLOCK <= n; i += BLOCK) {
-        softplus_run(BLOCK, x + i, softplus);
-        for (size_t b = 0; b < BLOCK; b += LANES)
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const size_t count = CCONV_MIN(n - i, BLOCK);
+        size_t b = 0;
+
+        softplus_run(count, x + i, softplus);
+        for (; b + LANES <= count; b += LANES)
             for (size_t j = 0; j < LANES; j++)
                 lanes[j] += sigmoid_term(x[i + b + j], t[i + b + j], softplus[b + j]);
+        for (; b < count; b++)
+            lanes[b % LANES] += sigmoid_term(x[i + b], t[i + b], softplus[b]);
     }
-    softplus_run(n - i, x + i, softplus);
-    for (size_t b = 0; b < n - i; b++)
-        lanes[b % LANES] += sigmoid_term(x[i + b], t[i + b], softplus[b]);
     return joined(lanes);
 }
 
