@@ -145,23 +145,44 @@ typedef void NAME(depth_taps_fn)(const struct cconv_panel_grad *p, PART part,
     static void NAME(depth_taps_##n)(const struct cconv_panel_grad *p, PART part,                  \
                                      const ptrdiff_t *offset, float *w)                            \
     {                                                                                              \
-        if (PARTS_ARE_FREE || p->channels >= LANES)                                                \
-            NAME(depth_taps)(p, part, offset, w, 1, n);                                            \
-        else                                                                                       \
-            NAME(depth_taps)(p, part, offset, w, 0, n);                                            \
+        NAME(depth_taps)(p, part, offset, w, 1, n);                                                \
     }
 #define TAPS_ENTRY(n) NAME(depth_taps_##n),
 
 UP_TO(12, DEFINE_TAPS)
 
+#if !PARTS_ARE_FREE
+
+/* The last channels alone, which are not worth as much code. */
+#define DEFINE_PART_TAPS(n)                                                                        \
+    static void NAME(depth_part_taps_##n)(const struct cconv_panel_grad *p, PART part,             \
+                                          const ptrdiff_t *offset, float *w)                       \
+    {                                                                                              \
+        NAME(depth_taps)(p, part, offset, w, 0, n);                                                \
+    }
+#define PART_TAPS_ENTRY(n) NAME(depth_part_taps_##n),
+
+UP_TO(6, DEFINE_PART_TAPS)
+
+#endif
+
 static void NAME(depth_grad)(const struct cconv_panel_grad *p)
 {
-    static NAME(depth_taps_fn) *const tile[] = { UP_TO(12, TAPS_ENTRY) };
+    static NAME(depth_taps_fn) *const whole[] = { UP_TO(12, TAPS_ENTRY) };
+    NAME(depth_taps_fn) *const *tile = whole;
     const PART part = part_of(p->channels);
-    size_t first = 0;
+    size_t first = 0, most = 12;
 
+#if !PARTS_ARE_FREE
+    static NAME(depth_taps_fn) *const parts[] = { UP_TO(6, PART_TAPS_ENTRY) };
+
+    if (p->channels < LANES) {
+        tile = parts;
+        most = 6;
+    }
+#endif
     while (first < p->segments) {
-        const size_t count = next_tile(p->segments - first, 12);
+        const size_t count = next_tile(p->segments - first, most);
 
         tile[tile_index(count)](p, part, p->offset + first, p->w + first * LANES);
         first += count;
@@ -174,5 +195,7 @@ static void NAME(depth_grad)(const struct cconv_panel_grad *p)
 #undef DEPTH_ENTRY
 #undef DEFINE_TAPS
 #undef TAPS_ENTRY
+#undef DEFINE_PART_TAPS
+#undef PART_TAPS_ENTRY
 #undef DEPTH_PIXELS
 #undef DEPTH_GRAD
